@@ -60,6 +60,14 @@ def read(name: str) -> pd.DataFrame:
     return table
 
 
+def mean_by(phase: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Mean of every series, one row per `day_of_week` (0 is Monday) or `month` (1 is January)."""
+    phases = np.array([getattr(period, phase) for period in table.index])
+    values = table.to_numpy()
+    rows = {key: values[phases == key].mean(axis=0) for key in np.unique(phases)}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(table.columns))
+
+
 def test_the_folder_holds_the_files_described_here():
     assert sorted(CALENDAR) == FILES
     assert {(name, series) for name, series, _, _ in ANCHORS} == {(n, series) for n in FILES for series in read(n)}
@@ -101,32 +109,31 @@ def test_bakery_dates_agree_with_the_church_calendar():
 
 
 def test_bakery_store_25_is_shut_on_sundays_and_stores_4_27_and_70_peak_then():
-    table = read("bakery.csv")
-    by_weekday = table.groupby(table.index.day_of_week).sum()
-    assert (by_weekday.filter(like="store25_").loc[6] == 0).all()
-    assert (by_weekday.filter(regex="store(4|27|70)_").idxmax() == 6).all()
+    by_weekday = mean_by("day_of_week", read("bakery.csv"))
+    assert set(by_weekday.filter(like="store25_").loc[6]) == {0}
+    assert set(by_weekday.filter(regex="store(4|27|70)_").idxmax()) == {6}
 
 
 def test_restaurant_ingredients_are_correlated_and_closing_days_are_zero():
     table = read("restaurant.csv")
     closed = table.index[(table == 0).all(axis=1)]
     assert [str(day) for day in closed] == ["2013-12-25", "2014-12-24", "2014-12-25", "2014-12-26", "2014-12-31"]
-    assert (table.groupby(table.index.day_of_week).sum().idxmax() == 5).all()
+    assert set(mean_by("day_of_week", table).idxmax()) == {5}
     correlation = table.drop(closed).corr().to_numpy()[np.triu_indices(7, k=1)]
     assert (round(correlation.min(), 2), round(correlation.max(), 2)) == (0.28, 0.66)
 
 
 def test_wine_peaks_in_december_and_falls_in_january():
-    by_month = read("wine.csv")["sales"].groupby(lambda period: period.month).mean()
+    by_month = mean_by("month", read("wine.csv"))["sales"]
     assert (by_month.idxmax(), by_month.idxmin()) == (12, 1)
 
 
 def test_immune_sera_are_lumpy_in_the_classes_of_syntetos_boylan_and_croston():
-    demand = read("prescriptions.csv")["immune_sera"]
+    demand = read("prescriptions.csv")["immune_sera"].to_numpy()
     sizes = demand[demand > 0]
     assert (demand == 0).mean() == pytest.approx(0.44, abs=0.005)
     assert len(demand) / len(sizes) > 1.32
-    assert sizes.var(ddof=0) / sizes.mean() ** 2 > 0.49
+    assert sizes.var() / sizes.mean() ** 2 > 0.49
 
 
 @pytest.mark.parametrize("name", FILES)
