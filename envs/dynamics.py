@@ -1,0 +1,458 @@
+"""One period of a push-pull network: the definition of the model.
+
+``step`` takes the state at the start of a period, what the outside world does in it and the agent's action, runs the
+network's sequence of events, and returns the next state and the period's flows. It is pure, works on a batch of B
+independent environments in arrays of shape [rows, B], and on numpy or torch alike (gradients included): rows are
+replaced, never written into.
+
+The events, in the default sequence:
+
+1. ``receive``  orders that travelled long enough reach the source; units due join the stock
+2. ``push``     each push source starts its release, before demand is seen
+3. ``demand``   customer demand becomes owed
+4. ``pull``     triggers run downstream to upstream, and orders are placed
+5. ``ship``     upstream to downstream: pull orders start, and each market is served before downstream draws
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pushpull.envs.network import Network, Source
+
+Array = Any  # a numpy array or a torch tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """What one period hands to the next.
+
+    `pipeline` has lead_time + 1 rows per source: row k holds the units received k periods later. `in_transit` has
+    order_delay rows per source: row k holds the orders that reach the source k periods later.
+    """
+
+    period: Array  # [B], whole numbers
+    on_hand: Array  # [N, B]
+    owed: Array  # [N, B]
+    pending: Array  # [J, B]
+    pipeline: Array  # [sum of lead_time + 1, B]
+    in_transit: Array  # [sum of order_delay, B]
+
+
+@dataclass(frozen=True)
+class Exogenous:
+    """What the outside world does in one period, whatever the agent does."""
+
+    demand: Array  # [M, B], one row per market
+    available: Array | None = None  # [J, B], 1 normal, 0 down; None: always normal
+    forecast: Array | None = None  # [M, B], demand foreseen per period; only the smoothed rule needs it
+
+
+@dataclass(frozen=True)
+class Action:
+    """What the agent sets at the start of a period; rows that a source's mode does not use are ignored."""
+
+    quantity: Array  # [J, B], release requests of push and mixed sources
+    threshold: Array  # [J, B], of pull and mixed sources; minus infinity never fires
+    gap: Array | None = None  # [J, B], of (s, S) sources that do not state their gap
+
+
+@dataclass(frozen=True)
+class Flows:
+    """What moved in one period, and what stood at its end before the pipelines advance."""
+
+    demand: Array  # [N, B] units asked for by customers
+    shipped: Array  # [N, B] units shipped to customers
+    shipped_on_time: Array  # [N, B] of those, units shipped in the period they were asked for
+    lost: Array  # [N, B] units of demand lost
+    order: Array  # [J, B] requests before capacity, orders after all caps
+    start: Array  # [J, B] units started
+    receipt: Array  # [J, B] units that joined the stock
+    shortfall: Array  # [J, B] requests or orders not started at the end of the period
+    on_hand: Array  # [N, B]
+    owed: Array  # [N, B]
+    in_process: Array  # [J, B] units in the pipelines, held ones included
+
+
+def step(xp: Any, network: Network, state: State, exogenous: Exogenous, action: Action) -> tuple[State, Flows]:
+    """Run one period.
+
+    Parameters
+    ----------
+    xp : module
+        The array namespace of the arrays: numpy, or ``array_api_compat.torch``.
+    network : Network
+        The chain; its sequence names the events and their order.
+    state, exogenous, action
+        The start of the period, in units of each stage's item.
+
+    Returns
+    -------
+    State, Flows
+        The start of the next period and what moved in this one.
+    """
+    period = _Period(xp, network, state, exogenous, action)
+    for event in network.sequence:
+        getattr(period, event)()
+    return period.end()
+
+
+def initial_state(xp: Any, network: Network, batch: int, **kind: Any) -> State:
+    """Return the state that the network's initial settings describe, `batch` times (`kind`: dtype, device)."""
+    stages = network.stages.values()
+
+    def rows(values: list[float]) -> Array:
+        column = xp.reshape(xp.asarray(values, **kind), (-1, 1))
+        return column + xp.zeros((1, batch), **kind)
+
+    pipeline = [
+        units
+        for source in network.sources
+        for units in [*source.initial_pipeline, *[0.0] * (source.lead_time + 1 - len(source.initial_pipeline))]
+    ]
+    return State(
+        period=xp.zeros((batch,), dtype=xp.int64, **{key: value for key, value in kind.items() if key != "dtype"}),
+        on_hand=rows([float(stage.initial_on_hand) for stage in stages]),
+        owed=rows([float(stage.initial_owed) for stage in stages]),
+        pending=rows([0.0] * len(network.sources)),
+        pipeline=rows(pipeline),
+        in_transit=rows([0.0] * sum(network.order_delays)),
+    )
+
+
+class _Period:
+    """The working rows of one period: one [B] array per stage or source, and one method per event."""
+
+    def __init__(self, xp: Any, network: Network, state: State, exogenous: Exogenous, action: Action):
+        self.xp, self.network, self.exogenous, self.action = xp, network, exogenous, action
+        self.period = state.period
+        self.integer = network.units == "integer"
+        self.tolerance = 0.0 if self.integer else 1e-9 if state.on_hand.dtype == xp.float64 else 1e-4
+        self.received = False
+        self.on_hand = list(state.on_hand)
+        self.owed = list(state.owed)
+        self.pending = list(state.pending)
+        self.pipeline = _split(state.pipeline, [source.lead_time + 1 for source in network.sources])
+        self.in_transit = _split(state.in_transit, list(network.order_delays))
+        self.zero = xp.zeros_like(self.on_hand[0])
+        zeros_per_stage = [self.zero] * len(network.stages)
+        zeros_per_source = [self.zero] * len(network.sources)
+        self.demanded, self.shipped, self.on_time, self.lost = (list(zeros_per_stage) for _ in range(4))
+        self.order, self.started, self.receipt, self.shortfall = (list(zeros_per_source) for _ in range(4))
+
+    # --- the five events -------------------------------------------------------------------------------------
+
+    def receive(self) -> None:
+        for j, source in enumerate(self.network.sources):
+            if self.in_transit[j]:
+                arrived, *self.in_transit[j] = self.in_transit[j]
+                self.pending[j] = self.pending[j] + arrived
+            due = self.pipeline[j][0]
+            self.pipeline[j][0] = self.zero
+            self._join_stock(j, source, due)
+        self.received = True
+
+    def push(self) -> None:
+        requests = {}
+        for i in self.network.stage_order:
+            requested = self.zero
+            for j in self.network.sources_of[i]:
+                if self.network.modes[j] != "pull":
+                    source = self.network.sources[j]
+                    request = self.xp.maximum(self._rounded(self.action.quantity[j]), 0.0)
+                    request = self._when_acting(source, j, request)
+                    if source.cards is not None:
+                        request = self.xp.minimum(request, self._room(i, source) - requested)
+                        request = self.xp.maximum(request, 0.0)
+                    requests[j] = request
+                    requested = requested + request
+        target = {j: request + self.pending[j] if self._carries(j) else request for j, request in requests.items()}
+        self._pass({j: self._within_capacity(j, units) for j, units in target.items()})
+        for j in requests:
+            self.order[j] = requests[j]
+            self.shortfall[j] = target[j] - self.started[j]
+            if self._carries(j):
+                self.pending[j] = self.shortfall[j]
+
+    def demand(self) -> None:
+        for row, i in enumerate(self.network.markets):
+            self.demanded[i] = self.exogenous.demand[row]
+            self.owed[i] = self.owed[i] + self.demanded[i]
+
+    def pull(self) -> None:
+        position = self._inventory_positions() if "pull" in self.network.modes or "mixed" in self.network.modes else []
+        for i in reversed(self.network.stage_order):
+            for j in self.network.sources_of[i]:
+                if self.network.modes[j] != "push":
+                    self._trigger(i, j, position)
+        if not self._ships_while_pulling:
+            self._start_orders(serving=False)
+
+    def ship(self) -> None:
+        if self._ships_while_pulling:
+            self._start_orders(serving=True)
+        else:
+            for i in self.network.markets:
+                self._serve(i)
+
+    def end(self) -> tuple[State, Flows]:
+        xp = self.xp
+        in_process = [_total(rows) for rows in self.pipeline]
+        flows = Flows(
+            demand=xp.stack(self.demanded),
+            shipped=xp.stack(self.shipped),
+            shipped_on_time=xp.stack(self.on_time),
+            lost=xp.stack(self.lost),
+            order=xp.stack(self.order),
+            start=xp.stack(self.started),
+            receipt=xp.stack(self.receipt),
+            shortfall=xp.stack(self.shortfall),
+            on_hand=xp.stack(self.on_hand),
+            owed=xp.stack(self.owed),
+            in_process=xp.stack(in_process),
+        )
+        in_transit = [row for rows in self.in_transit for row in rows]
+        pipeline = [row for j, rows in enumerate(self.pipeline) for row in self._advance(j, rows)]
+        state = State(
+            period=self.period + 1,
+            on_hand=flows.on_hand,
+            owed=flows.owed,
+            pending=xp.stack(self.pending),
+            pipeline=xp.stack(pipeline),
+            in_transit=xp.stack(in_transit) if in_transit else xp.zeros_like(flows.on_hand[:0]),
+        )
+        return state, flows
+
+    # --- requests and orders -----------------------------------------------------------------------------------
+
+    def _trigger(self, i: int, j: int, position: list[Array]) -> None:
+        """Place source j's order and let all positions feel it."""
+        source = self.network.sources[j]
+        room = None if source.cards is None else self.xp.maximum(self._room(i, source), 0.0)
+        order = self._order(i, j, source, self._basis(i, source, position), room)
+        order = self._when_acting(source, j, self.xp.where(order > self.tolerance, order, 0.0))
+        self.order[j] = self.order[j] + order
+        position[i] = position[i] + order
+        if self.network.order_delays[j]:
+            self.in_transit[j] = [*self.in_transit[j], order]
+        else:
+            self.pending[j] = self.pending[j] + order
+            for m, units in self.network.inputs[j]:
+                position[m] = position[m] - units * order
+
+    def _order(self, i: int, j: int, source: Source, position: Array, room: Array | None) -> Array:
+        """Apply the lot rule to the distance between threshold and position, then the caps."""
+        xp, lot = self.xp, source.lot
+        distance = self._rounded(self.action.threshold[j]) - position
+        if lot.rule == "r_nQ":
+            lots = self.zero + 1.0 if lot.at_most_one else xp.floor((distance + self.tolerance) / lot.Q) + 1.0
+            lots = xp.where(distance >= -self.tolerance, lots, 0.0)
+            if source.max_order < float("inf"):
+                lots = xp.minimum(lots, (source.max_order + self.tolerance) // lot.Q)
+            if room is not None:
+                lots = xp.minimum(lots, xp.floor((room + self.tolerance) / lot.Q))
+            return lots * lot.Q
+        if lot.rule == "s_S":
+            gap = self._rounded(self.action.gap[j] if lot.gap is None else self.zero + lot.gap)
+            order = xp.where(distance >= -self.tolerance, distance + gap, 0.0)
+        elif lot.rule == "smoothed":
+            forecast = self._forecast(i)
+            order = forecast + (distance - forecast) / lot.adjust_time
+            order = xp.round(order) if self.integer else order
+        else:
+            order = distance
+        order = xp.maximum(order, 0.0)
+        if source.max_order < float("inf"):
+            order = xp.minimum(order, self._floor_scalar(source.max_order))
+        return order if room is None else xp.minimum(order, room)
+
+    def _forecast(self, i: int) -> Array:
+        """Demand per period on stage i that its markets' forecasts imply."""
+        needs = self.network.requirements[i]
+        return _total(
+            [float(needs[k]) * self.exogenous.forecast[row] for row, k in enumerate(self.network.markets) if needs[k]]
+            or [self.zero]
+        )
+
+    def _inventory_positions(self) -> list[Array]:
+        """IP of every stage: what it has and has coming, less what it owes to customers and downstream sources."""
+        position = [on_hand - owed for on_hand, owed in zip(self.on_hand, self.owed, strict=True)]
+        for j, i in enumerate(self.network.source_stage):
+            position[i] = position[i] + _total([*self.pipeline[j], self.pending[j], *self.in_transit[j]])
+            for m, units in self.network.inputs[j]:
+                position[m] = position[m] - units * self.pending[j]
+        return position
+
+    def _basis(self, i: int, source: Source, position: list[Array]) -> Array:
+        """Return the position that source's threshold is compared with."""
+        if source.basis == "physical":
+            return self._physical_position(i, source.over)
+        if source.basis == "echelon":
+            needs = self.network.requirements[i]
+            return _total([float(beta) * position[k] for k, beta in enumerate(needs) if beta])
+        return position[i]
+
+    def _physical_position(self, i: int, over: tuple[str, ...] | None) -> Array:
+        """Units that exist over some stages, whatever is owed, and own orders not yet started."""
+        stages = {self.network.stage_names.index(name) for name in over} if over else {i}
+        terms = [row for j in self.network.sources_of[i] for row in (self.pending[j], *self.in_transit[j])]
+        for k in sorted(stages):
+            rows = [self.on_hand[k], *(row for j in self.network.sources_of[k] for row in self.pipeline[j])]
+            terms.append(float(self.network.requirements[i, k]) * _total(rows))
+        return _total(terms)
+
+    def _room(self, i: int, source: Source) -> Array:
+        """Cards left: the limit less the physical position."""
+        return self._floor_scalar(source.cards.limit) - self._physical_position(i, source.cards.over)
+
+    def _when_acting(self, source: Source, j: int, units: Array) -> Array:
+        """Keep units only in review periods and while orders get through."""
+        if source.review_period > 1:
+            acting = (self.period - source.review_offset) % source.review_period == 0
+            units = self.xp.where(acting, units, 0.0)
+        up = self._up(j, "order")
+        return units if up is None else self.xp.where(up, units, 0.0)
+
+    # --- starts and shipments ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _ships_while_pulling(self) -> bool:
+        """Whether orders start in the same pass as markets are served: when ship follows pull at once."""
+        sequence = self.network.sequence
+        return sequence.index("ship") == sequence.index("pull") + 1
+
+    def _start_orders(self, *, serving: bool) -> None:
+        want = {}
+        for j, mode in enumerate(self.network.modes):
+            if mode != "push":
+                want[j] = self._within_capacity(j, self.pending[j])
+        before = list(self.started)
+        self._pass(want, serving=serving)
+        for j in want:
+            self.pending[j] = self.pending[j] - (self.started[j] - before[j])
+            self.shortfall[j] = self.shortfall[j] + self.pending[j]
+
+    def _within_capacity(self, j: int, units: Array) -> Array:
+        """Cap units at what capacity and availability leave after this period's earlier starts."""
+        capacity, available = self.network.sources[j].capacity, None
+        if self.exogenous.available is not None:
+            disruption = self.network.sources[j].disruption
+            available = self.exogenous.available[j] if disruption is None or disruption.affects == "start" else None
+        if capacity == float("inf"):
+            return units if available is None else self.xp.where(available > 0, units, 0.0)
+        rate = self.zero + capacity if available is None else capacity * available
+        rate = self.xp.floor(rate) if self.integer else rate
+        return self.xp.minimum(units, rate - self.started[j])
+
+    def _pass(self, want: dict[int, Array], *, serving: bool = False) -> None:
+        """Go upstream to downstream once: start each stage's sources, then serve its market."""
+        network = self.network
+        need = [
+            _total([units * want[j] for j, units in self._draws(m, want)] or [self.zero])
+            for m in range(len(network.stages))
+        ]
+        final = list(self.on_hand)
+        for i in network.stage_order:
+            for j in network.sources_of[i]:
+                if j in want:
+                    self._start(i, j, want[j], need, final)
+            if serving and i in network.markets:
+                self._serve(i)
+            final[i] = self.on_hand[i]
+
+    def _draws(self, m: int, want: dict[int, Array]) -> list[tuple[int, float]]:
+        """Sources that draw on stage m in this event, with the units they take per unit made."""
+        return [
+            (j, units) for j in self.network.users_of[m] if j in want for k, units in self.network.inputs[j] if k == m
+        ]
+
+    def _start(self, i: int, j: int, want: Array, need: list[Array], final: list[Array]) -> None:
+        """Start what the inputs allow, consume them, and fill the pipeline."""
+        xp, inputs = self.xp, self.network.inputs[j]
+        units = want
+        for m, per_unit in inputs:
+            if self.network.allocation == "proportional":
+                scarce = need[m] > final[m]
+                fair = want * final[m] / xp.where(scarce, need[m], 1.0)
+                units = xp.minimum(units, xp.where(scarce, fair, want))
+            else:
+                units = xp.minimum(units, self.on_hand[m] / per_unit)
+        units = xp.floor(units) if self.integer else xp.where(units > self.tolerance, units, 0.0)
+        for m, per_unit in inputs:
+            left = self.on_hand[m] - per_unit * units
+            self.on_hand[m] = left if self.integer else xp.maximum(left, 0.0)
+        self.started[j] = self.started[j] + units
+        source = self.network.sources[j]
+        if source.lead_time == 0 and self.received:
+            self._join_stock(j, source, units)
+        else:
+            self.pipeline[j][-1] = self.pipeline[j][-1] + units
+
+    def _join_stock(self, j: int, source: Source, units: Array) -> None:
+        """Put units that are due on hand, or let them wait outside while receipts are disrupted."""
+        up = self._up(j, "receipt")
+        if up is not None:
+            self.pipeline[j][0] = self.pipeline[j][0] + self.xp.where(up, 0.0, units)
+            units = self.xp.where(up, units, 0.0)
+        i = self.network.source_stage[j]
+        self.receipt[j] = self.receipt[j] + units
+        self.on_hand[i] = self.on_hand[i] + units
+
+    def _serve(self, i: int) -> None:
+        """Ship to stage i's market, oldest demand first; what stays owed waits or is lost."""
+        xp, share = self.xp, self.network.markets[i].waiting_share
+        owed_before = self.owed[i] - self.demanded[i]
+        self.shipped[i] = xp.minimum(self.on_hand[i], self.owed[i])
+        self.on_hand[i] = self.on_hand[i] - self.shipped[i]
+        self.owed[i] = self.owed[i] - self.shipped[i]
+        self.on_time[i] = xp.maximum(self.shipped[i] - owed_before, 0.0)
+        if share < 1:
+            unmet = self.demanded[i] - self.on_time[i]
+            waits = share * unmet
+            self.lost[i] = unmet - (xp.round(waits) if self.integer else waits)
+            self.owed[i] = self.owed[i] - self.lost[i]
+
+    def _advance(self, j: int, rows: list[Array]) -> list[Array]:
+        """Move the pipeline one period on, unless its transit is disrupted."""
+        if len(rows) == 1:
+            return rows
+        moved = [rows[0] + rows[1], *rows[2:], self.zero]
+        up = self._up(j, "transit")
+        return moved if up is None else [self.xp.where(up, new, old) for new, old in zip(moved, rows, strict=True)]
+
+    # --- small things ------------------------------------------------------------------------------------------
+
+    def _up(self, j: int, what: str) -> Array | None:
+        """Whether `what` works at source j, or None when nothing ever stops it."""
+        disruption = self.network.sources[j].disruption
+        if self.exogenous.available is None or disruption is None or disruption.affects != what:
+            return None
+        return self.exogenous.available[j] > 0
+
+    def _carries(self, j: int) -> bool:
+        return self.network.modes[j] == "push" and self.network.sources[j].carries
+
+    def _rounded(self, units: Array) -> Array:
+        """Round what the agent asks for, in integer units."""
+        if not self.integer:
+            return units
+        return self.xp.round(units) if self.network.rounding == "round" else self.xp.trunc(units)
+
+    def _floor_scalar(self, units: float) -> float:
+        return float(units // 1) if self.integer else units
+
+
+def _split(rows: Array, lengths: list[int]) -> list[list[Array]]:
+    """Cut stacked rows into one list of rows per source."""
+    remaining = iter(rows)
+    return [[next(remaining) for _ in range(length)] for length in lengths]
+
+
+def _total(rows: list[Array]) -> Array:
+    """Add rows up, in their order."""
+    total = rows[0]
+    for row in rows[1:]:
+        total = total + row
+    return total

@@ -1,0 +1,550 @@
+"""A push-pull supply chain as frozen settings: stages, their sources and markets, and the network they form.
+
+`Network` is the mapping of a network file (YAML), checked to the last key. Beside it stand the few tables that
+follow from it and that everything else reads: sources in one list, who draws on whom, the stage order, the modes
+that a decoupling point implies, and how much of each stage one unit of another needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pushpull.envs.checks import (
+    InputError,
+    Settings,
+    build,
+    choice,
+    flag,
+    listing,
+    mapping,
+    number,
+    optional,
+    record,
+    records,
+    setting,
+    suggest,
+    text,
+)
+
+SEQUENCES = {
+    "pull_after_demand": ("receive", "push", "demand", "pull", "ship"),
+    "pull_before_demand": ("receive", "push", "pull", "demand", "ship"),
+    "push_before_receive": ("push", "receive", "demand", "pull", "ship"),
+}
+MODES = ("push", "pull", "mixed")
+ACTION_COLUMNS = ("quantity", "threshold", "gap")
+ALL_PULL, ALL_PUSH = "supply", "market"
+
+_share = number(0, 1)
+_money = number(0)
+_units = number(0)
+_periods = number(0, whole=True)
+_capacity = number(above=0, infinite=True)
+
+
+@dataclass(frozen=True)
+class Lot(Settings):
+    """How a pull source turns a threshold s and the inventory position IP into an order.
+
+    ``base_stock`` orders s - IP; ``s_S`` orders s + gap - IP once IP <= s (`gap` None: the agent sets it);
+    ``r_nQ`` orders the fewest lots `Q` that lift IP above s; ``smoothed`` closes 1 / `adjust_time` of the distance
+    each review (Dejonckheere, Disney, Lambrecht & Towill 2003).
+    """
+
+    rule: str = setting(choice("base_stock", "s_S", "r_nQ", "smoothed"), "base_stock")
+    gap: float | None = setting(optional(_units), None)
+    Q: float | None = setting(optional(number(above=0)), None)
+    at_most_one: bool = setting(flag, False)
+    adjust_time: float = setting(number(1), 1)
+
+    def examine(self):
+        if (self.Q is None) == (self.rule == "r_nQ"):
+            raise InputError(
+                "Q", f"{self.Q!r} does not go with rule {self.rule}; state Q for r_nQ and for nothing else"
+            )
+        if self.gap is not None and self.rule != "s_S":
+            raise InputError("gap", f"{self.gap!r} does not go with rule {self.rule}; only s_S has a gap")
+
+
+@dataclass(frozen=True)
+class Cards(Settings):
+    """A limit on the physical position over some stages (kanban, CONWIP, POLCA)."""
+
+    limit: float = setting(_units)
+    over: tuple[str, ...] | None = setting(optional(listing(text, at_least=1)), None)
+
+
+@dataclass(frozen=True)
+class Disruption(Settings):
+    """What a period without availability stops: starts, orders, the pipeline or receipts."""
+
+    affects: str = setting(choice("start", "order", "transit", "receipt"))
+
+
+@dataclass(frozen=True)
+class Source(Settings):
+    """One way to replenish a stage: `inputs` per unit made, from upstream stages or (none) from outside."""
+
+    mode: str | None = setting(optional(choice(*MODES)), None)
+    inputs: Mapping[str, float] = setting(mapping(number(above=0)), None)
+    lead_time: int = setting(_periods, 1)
+    capacity: float = setting(_capacity, float("inf"))
+    lot: Lot = setting(record(Lot), Lot())
+    basis: str = setting(choice("installation", "echelon", "physical"), "installation")
+    over: tuple[str, ...] | None = setting(optional(listing(text, at_least=1)), None)
+    cards: Cards | None = setting(optional(record(Cards)), None)
+    initial_pipeline: tuple[float, ...] = setting(listing(_units), ())
+    max_order: float = setting(_capacity, float("inf"))
+    review_period: int = setting(number(1, whole=True), 1)
+    review_offset: int = setting(_periods, 0)
+    order_delay: int = setting(_periods, 0)
+    shortfall: str | None = setting(optional(choice("drop", "carry")), None)
+    shortfall_cost: float = setting(_money, 0)
+    unit_cost: float = setting(number(), 0)
+    fixed_cost: float = setting(_money, 0)
+    pipeline_holding_cost: float = setting(_money, 0)
+    disruption: Disruption | None = setting(optional(record(Disruption)), None)
+
+    def __post_init__(self):
+        if self.inputs is None:
+            object.__setattr__(self, "inputs", {})
+        super().__post_init__()
+
+    def examine(self):
+        if len(self.initial_pipeline) > self.lead_time:
+            raise InputError(
+                "initial_pipeline",
+                f"{list(self.initial_pipeline)} has {len(self.initial_pipeline)} entries but lead_time is "
+                f"{self.lead_time}; entry k is received in period k, so give at most lead_time entries",
+            )
+        if self.lot.rule == "r_nQ" and self.max_order < self.lot.Q:
+            raise InputError(
+                "max_order", f"{self.max_order!r} is below one lot of {self.lot.Q}; raise it or lower lot.Q"
+            )
+        if self.review_offset >= self.review_period:
+            raise InputError(
+                "review_offset", f"{self.review_offset} is not below review_period {self.review_period}; give less"
+            )
+        if self.over is not None and self.basis != "physical":
+            raise InputError("over", f"{list(self.over)} needs basis: physical; basis is {self.basis}")
+        if self.order_delay and self.mode in ("push", "mixed"):
+            raise InputError("order_delay", f"{self.order_delay} is for pull sources only; mode is {self.mode}")
+        self.examine_mode(self.mode)
+
+    def examine_mode(self, mode: str | None) -> None:
+        """Check that the source can run in `mode`, be it stated or implied by the decoupling point."""
+        if mode == "pull" and self.shortfall == "drop":
+            raise InputError("shortfall", "'drop' is refused on a pull source, which carries; leave shortfall out")
+        if mode == "mixed" and self.shortfall is not None:
+            raise InputError(
+                "shortfall",
+                f"{self.shortfall!r} is refused on a mixed source: releases drop, orders carry; leave it out",
+            )
+
+    @property
+    def carries(self) -> bool:
+        """Whether a push source keeps what it could not start (pull sources always do)."""
+        return self.shortfall == "carry"
+
+
+DEMAND_KINDS: dict[str, tuple[str, ...]] = {
+    "poisson": ("mean",),
+    "negative_binomial": ("mean", "sd"),
+    "geometric": ("mean",),
+    "uniform_int": ("low", "high"),
+    "normal": ("mean", "sd"),
+    "gamma": ("mean", "sd"),
+    "deterministic": ("values",),
+    "empirical": ("values", "probabilities"),
+    "trace": ("file", "column", "rows", "start", "scale"),
+    "intermittent": ("probability", "size"),
+}
+_OPTIONAL_DEMAND_KEYS = {"probabilities", "rows", "start", "scale"}
+
+
+def _size(field: str, value: Any) -> Demand:
+    return build(Demand, value, field)
+
+
+@dataclass(frozen=True)
+class Demand(Settings):
+    """The demand process of a market; `DEMAND_KINDS` lists the keys of each kind.
+
+    `season` is a list of factors applied period by period and repeated; `trend` is the relative change per period.
+    """
+
+    kind: str = setting(choice(*DEMAND_KINDS))
+    mean: float | None = setting(optional(number(0)), None)
+    sd: float | None = setting(optional(number(0)), None)
+    low: int | None = setting(optional(number(0, whole=True)), None)
+    high: int | None = setting(optional(number(0, whole=True)), None)
+    values: tuple[float, ...] | None = setting(optional(listing(number(0), at_least=1)), None)
+    probabilities: tuple[float, ...] | None = setting(optional(listing(_share, at_least=1)), None)
+    file: str | None = setting(optional(text), None)
+    column: str | None = setting(optional(text), None)
+    rows: tuple[int, ...] | None = setting(optional(listing(_periods, at_least=2)), None)
+    start: str | int | None = setting(optional(lambda f, v: v if v == "random" else _periods(f, v)), None)
+    scale: float | None = setting(optional(number(above=0)), None)
+    probability: float | None = setting(optional(_share), None)
+    size: Demand | None = setting(optional(_size), None)
+    season: tuple[float, ...] = setting(listing(number(0), at_least=0), ())
+    trend: float = setting(number(-1, 1), 0)
+
+    def examine(self):
+        own = DEMAND_KINDS[self.kind]
+        for key in (key for keys in DEMAND_KINDS.values() for key in keys):
+            stated = getattr(self, key) is not None
+            if stated and key not in own:
+                raise InputError(
+                    key, f"{getattr(self, key)!r} does not go with kind {self.kind}, which takes {', '.join(own)}"
+                )
+            if not stated and key in own and key not in _OPTIONAL_DEMAND_KEYS:
+                raise InputError(key, f"missing; demand of kind {self.kind} takes {', '.join(own)}")
+        if self.kind == "uniform_int" and self.low > self.high:
+            raise InputError("high", f"{self.high} is below low {self.low}; give high >= low")
+        if self.kind == "negative_binomial" and self.sd**2 <= self.mean:
+            raise InputError(
+                "sd", f"{self.sd} gives a variance of {self.sd**2:g}, not above the mean; use poisson or a larger sd"
+            )
+        if self.kind == "gamma" and not (self.mean > 0 and self.sd > 0):
+            raise InputError("sd", f"{self.sd} with mean {self.mean}: a gamma demand needs both above 0")
+        if self.probabilities is not None:
+            if len(self.probabilities) != len(self.values):
+                raise InputError(
+                    "probabilities", f"{len(self.probabilities)} entries for {len(self.values)} values; give one each"
+                )
+            if abs(sum(self.probabilities) - 1) > 1e-9:
+                raise InputError("probabilities", f"they sum to {sum(self.probabilities):g}; make them sum to 1")
+        if self.rows is not None and not (len(self.rows) == 2 and self.rows[0] < self.rows[1]):
+            raise InputError("rows", f"{list(self.rows)} is not [first, end); give two rising row numbers")
+
+
+@dataclass(frozen=True)
+class Forecast(Settings):
+    """What is foreseen of a market's demand, `horizon` periods from the current one on.
+
+       ``true_mean`` is the mean of the process; ``noisy`` adds a relative `bias` and an error whose standard deviation,
+       relative to the mean, starts at `error`, grows by `error_growth` per further period and is revised every period as a
+    martingale (Heath & Jackson 1994); the others extrapolate the history.
+    """
+
+    kind: str = setting(
+        choice("true_mean", "noisy", "moving_average", "exponential_smoothing", "holt_winters", "none"), "true_mean"
+    )
+    horizon: int = setting(number(1, whole=True), 1)
+    bias: float = setting(number(-1, 10), 0)
+    error: float = setting(number(0), 0)
+    error_growth: float = setting(number(0), 0)
+    window: int = setting(number(1, whole=True), 4)
+    alpha: float = setting(_share, 0.2)
+    beta: float = setting(_share, 0.1)
+    gamma: float = setting(_share, 0.1)
+    season_length: int = setting(number(1, whole=True), 1)
+
+
+def _stockout(field: str, value: Any) -> str | Mapping[str, float]:
+    if isinstance(value, Mapping):
+        if set(value) != {"partial"}:
+            raise InputError(field, f"{dict(value)!r} is unknown; write backorder, lost or {{partial: share}}")
+        return {"partial": _share(f"{field}.partial", value["partial"])}
+    return choice("backorder", "lost")(field, value)
+
+
+@dataclass(frozen=True)
+class Market(Settings):
+    """The customers of a stage: their demand, what they pay, and what happens to demand that is not met."""
+
+    demand: Demand | None = setting(optional(record(Demand)), None)
+    forecast: Forecast = setting(record(Forecast), Forecast())
+    price: float = setting(_money, 0)
+    stockout: str | Mapping[str, float] = setting(_stockout, "backorder")
+    backorder_cost: float = setting(_money, 0)
+    lost_sale_cost: float = setting(_money, 0)
+
+    @property
+    def waiting_share(self) -> float:
+        """Share of newly unmet units that waits: 1 backorder, 0 lost."""
+        return self.stockout["partial"] if isinstance(self.stockout, Mapping) else float(self.stockout == "backorder")
+
+
+@dataclass(frozen=True)
+class Stage(Settings):
+    """A stock point for one item; replenished by its sources, drawn on by others and by its market."""
+
+    initial_on_hand: float = setting(_units, 0)
+    initial_owed: float = setting(_units, 0)
+    holding_cost: float = setting(_money, 0)
+    sources: tuple[Source, ...] = setting(records(Source), ())
+    market: Market | None = setting(optional(record(Market)), None)
+
+    def examine(self):
+        if not self.sources:
+            raise InputError("sources", "empty; a stage needs at least one source (without inputs: outside supply)")
+        if self.initial_owed and (self.market is None or self.market.waiting_share == 0):
+            raise InputError("initial_owed", f"{self.initial_owed} needs a market that backorders; set it to 0")
+
+
+def _sequence(field: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or tuple(value) not in SEQUENCES.values():
+        legal = "; ".join(str(list(sequence)) for sequence in SEQUENCES.values())
+        raise InputError(field, f"{value!r} is not a legal sequence of events; use one of {legal}")
+    return tuple(value)
+
+
+@dataclass(frozen=True)
+class Network(Settings):
+    """A push-pull supply chain.
+
+    Index i runs over stages as declared, j over all sources in the order of their stages. `horizon` is the length of
+    an episode in periods; it truncates, unless `horizon_is_real`, when the end of the world is part of the problem.
+
+    Raises
+    ------
+    InputError
+        For a key, value or combination that cannot be used; the message names the field, the value and the fix.
+    """
+
+    stages: Mapping[str, Stage] = setting(mapping(record(Stage)))
+    name: str = setting(text, "network")
+    description: str = setting(text, "no description")
+    sequence: tuple[str, ...] = setting(_sequence, SEQUENCES["pull_after_demand"])
+    units: str = setting(choice("integer", "real"), "integer")
+    rounding: str = setting(choice("round", "truncate"), "round")
+    allocation: str = setting(choice("proportional", "priority"), "proportional")
+    decoupling_point: tuple[str, ...] | None = setting(optional(listing(text, at_least=1)), None)
+    horizon: int = setting(number(1, whole=True), 100)
+    horizon_is_real: bool = setting(flag, False)
+    warm_up: int = setting(_periods, 0)
+    discount: float = setting(number(0, 1), 1)
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, Any]) -> Network:
+        """Build a network from the mapping that a network file holds."""
+        return build(cls, d, "network")
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Network:
+        """Read a network file; a demand trace is looked for beside it first."""
+        path = Path(path)
+        try:
+            content = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise InputError("network", f"no file {str(path)!r}; give the path of a network file") from None
+        except yaml.YAMLError as error:
+            raise InputError(
+                "network", f"{str(path)!r} is not YAML: {str(error).splitlines()[0]}; mend the file"
+            ) from None
+        network = build(cls, content, str(path))
+        return network.with_traces_in(path.parent)
+
+    def with_traces_in(self, folder: Path) -> Network:
+        """Return the network with trace files found in `folder` named by their full path."""
+
+        def locate(stage: Stage) -> Stage:
+            demand = stage.market.demand if stage.market else None
+            if demand is None or demand.file is None or not (folder / demand.file).is_file():
+                return stage
+            located = replace(demand, file=str((folder / demand.file).resolve()))
+            return replace(stage, market=replace(stage.market, demand=located))
+
+        return replace(self, stages={name: locate(stage) for name, stage in self.stages.items()})
+
+    def with_decoupling_point(self, point: str | list[str] | None) -> Network:
+        """Return the network decoupled elsewhere; None keeps it as it is."""
+        return self if point is None else replace(self, decoupling_point=point)
+
+    def examine(self):
+        if not self.stages:
+            raise InputError("stages", "empty; declare at least one stage")
+        for point in self.decoupling_point or ():
+            known = [*self.stages, ALL_PULL, ALL_PUSH]
+            if point not in known:
+                raise InputError("decoupling_point", f"{point!r} names no stage; {suggest(point, known)}")
+        for name, stage in self.stages.items():
+            if name in (ALL_PULL, ALL_PUSH):
+                raise InputError(f"stages.{name}", f"{name!r} is a decoupling point's own word; rename the stage")
+            for k, source in enumerate(stage.sources):
+                try:
+                    self._examine_source(name, source)
+                except InputError as error:
+                    raise error.within(f"stages.{name}.sources[{k}]") from None
+            if self.units == "integer":
+                for key in ("initial_on_hand", "initial_owed"):
+                    _require_whole(f"stages.{name}.{key}", getattr(stage, key))
+        if self.warm_up >= self.horizon:
+            raise InputError("warm_up", f"{self.warm_up} leaves nothing of horizon {self.horizon}; give less")
+        if not self.markets:
+            raise InputError("stages", "no stage has a market; give at least one stage a market")
+        self.stage_order  # noqa: B018  refuses a cycle
+        for j, source in enumerate(self.sources):
+            where = f"stages.{self.stage_names[self.source_stage[j]]}.sources[{self._place[j]}]"
+            try:
+                source.examine_mode(self.modes[j])
+            except InputError as error:
+                raise error.within(where) from None
+            for field, over in (("over", source.over), ("cards.over", source.cards and source.cards.over)):
+                for stage in over or ():
+                    if self.requirements[self.source_stage[j], self.stage_names.index(stage)] == 0:
+                        own = self.stage_names[self.source_stage[j]]
+                        raise InputError(f"{where}.{field}", f"{stage!r} is not downstream of {own!r}; leave it out")
+
+    def _examine_source(self, name: str, source: Source) -> None:
+        for field, stages in (
+            ("inputs", source.inputs),
+            ("over", source.over),
+            ("cards.over", source.cards and source.cards.over),
+        ):
+            for stage in stages or ():
+                if stage not in self.stages:
+                    raise InputError(field, f"{stage!r} is no stage; {suggest(stage, self.stages)}")
+        if name in source.inputs:
+            raise InputError("inputs", f"{name!r} needs itself; a network has no cycles, so leave it out")
+        if source.mode is None and self.decoupling_point is None:
+            raise InputError(
+                "mode", "missing, and the network has no decoupling_point to imply it; state one of the two"
+            )
+        if self.units == "integer":
+            for stage, units in source.inputs.items():
+                _require_whole(f"inputs.{stage}", units)
+            for k, units in enumerate(source.initial_pipeline):
+                _require_whole(f"initial_pipeline[{k}]", units)
+            if source.lot.Q is not None:
+                _require_whole("lot.Q", source.lot.Q)
+
+    # --- what follows from the settings -----------------------------------------------------------------------
+
+    @cached_property
+    def stage_names(self) -> tuple[str, ...]:
+        """Names of the N stages, as declared."""
+        return tuple(self.stages)
+
+    @cached_property
+    def source_names(self) -> tuple[str, ...]:
+        """Names of the J sources: the stage, or stage/0, stage/1 where it has several."""
+        return tuple(
+            name if len(stage.sources) == 1 else f"{name}/{k}"
+            for name, stage in self.stages.items()
+            for k in range(len(stage.sources))
+        )
+
+    @cached_property
+    def _place(self) -> tuple[int, ...]:
+        return tuple(k for stage in self.stages.values() for k in range(len(stage.sources)))
+
+    @cached_property
+    def source_stage(self) -> tuple[int, ...]:
+        """Stage index of each source."""
+        return tuple(i for i, stage in enumerate(self.stages.values()) for _ in stage.sources)
+
+    @cached_property
+    def sources_of(self) -> tuple[tuple[int, ...], ...]:
+        """Source indices of each stage, in declaration order."""
+        return tuple(
+            tuple(j for j, owner in enumerate(self.source_stage) if owner == i) for i in range(len(self.stages))
+        )
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """All J sources."""
+        return tuple(source for stage in self.stages.values() for source in stage.sources)
+
+    @cached_property
+    def modes(self) -> tuple[str, ...]:
+        """Mode of each source: stated, or implied by the decoupling point."""
+        return tuple(
+            source.mode or ("push" if name in self._pushing_stages else "pull")
+            for name, stage in self.stages.items()
+            for source in stage.sources
+        )
+
+    @cached_property
+    def action_columns(self) -> tuple[tuple[str, ...], ...]:
+        """For each source, which of `ACTION_COLUMNS` the agent sets."""
+        return tuple(
+            ("quantity",) * (mode != "pull")
+            + ("threshold",) * (mode != "push")
+            + ("gap",) * (mode != "push" and source.lot.rule == "s_S" and source.lot.gap is None)
+            for source, mode in zip(self.sources, self.modes, strict=True)
+        )
+
+    @cached_property
+    def order_delays(self) -> tuple[int, ...]:
+        """Periods an order of each source travels; a source that pushes has no orders to delay."""
+        return tuple(
+            source.order_delay if mode == "pull" else 0 for source, mode in zip(self.sources, self.modes, strict=True)
+        )
+
+    @cached_property
+    def _pushing_stages(self) -> set[str]:
+        """Stages at and upstream of the decoupling points."""
+        if self.decoupling_point is None or ALL_PULL in self.decoupling_point:
+            return set()
+        if ALL_PUSH in self.decoupling_point:
+            return set(self.stages)
+        found, frontier = set(), list(self.decoupling_point)
+        while frontier:
+            name = frontier.pop()
+            if name not in found:
+                found.add(name)
+                frontier += [stage for source in self.stages[name].sources for stage in source.inputs]
+        return found
+
+    @cached_property
+    def inputs(self) -> tuple[tuple[tuple[int, float], ...], ...]:
+        """For each source, pairs (stage index, units needed per unit made)."""
+        return tuple(
+            tuple((self.stage_names.index(stage), units) for stage, units in source.inputs.items())
+            for stage_settings in self.stages.values()
+            for source in stage_settings.sources
+        )
+
+    @cached_property
+    def stage_order(self) -> tuple[int, ...]:
+        """Stage indices upstream first: repeatedly the first declared stage whose suppliers are all placed."""
+        suppliers = [{m for j in self.sources_of[i] for m, _ in self.inputs[j]} for i in range(len(self.stages))]
+        order: list[int] = []
+        while len(order) < len(suppliers):
+            ready = next((i for i in range(len(suppliers)) if i not in order and suppliers[i] <= set(order)), None)
+            if ready is None:
+                stuck = [self.stage_names[i] for i in range(len(suppliers)) if i not in order]
+                raise InputError("stages", f"{stuck} form or wait on a cycle of inputs; remove one of their inputs")
+            order.append(ready)
+        return tuple(order)
+
+    @cached_property
+    def users_of(self) -> tuple[tuple[int, ...], ...]:
+        """For each stage, the sources that draw on it, in stage order, then declaration order."""
+        in_order = [j for i in self.stage_order for j in self.sources_of[i]]
+        return tuple(
+            tuple(j for j in in_order if any(m == i for m, _ in self.inputs[j])) for i in range(len(self.stages))
+        )
+
+    @cached_property
+    def markets(self) -> dict[int, Market]:
+        """The M markets by the index of their stage."""
+        return {i: stage.market for i, stage in enumerate(self.stages.values()) if stage.market is not None}
+
+    @cached_property
+    def requirements(self) -> np.ndarray:
+        """Units of stage i in one unit of stage k along all paths, [N, N]; the largest where sources differ."""
+        beta = np.eye(len(self.stages))
+        for k in self.stage_order:
+            largest: dict[int, float] = {}
+            for j in self.sources_of[k]:
+                for m, units in self.inputs[j]:
+                    largest[m] = max(largest.get(m, 0), units)
+            for m, units in largest.items():
+                beta[:, k] += units * beta[:, m]
+        return beta
+
+
+def _require_whole(field: str, value: float) -> None:
+    if value != round(value):
+        raise InputError(field, f"{value!r} is not whole, but units are integer; give a whole number or units: real")

@@ -1,0 +1,206 @@
+"""Replay a recorded trajectory: given actions, demand and availability, tell what the chain did.
+
+This is how the model is compared with other programs, with a log from practice, or with itself on another backend.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pushpull.envs import accounting, dynamics
+from pushpull.envs.backends import namespace, to_numpy
+from pushpull.envs.checks import InputError, number, suggest
+from pushpull.envs.demand import mean
+from pushpull.envs.network import ACTION_COLUMNS, Network
+
+
+@dataclass(frozen=True)
+class History:
+    """A replayed trajectory of T periods.
+
+    Attributes
+    ----------
+    total_cost, revenue : ndarray [T]
+        Money per period; profit is their difference.
+    cost : dict of ndarray [T]
+        Cost by term.
+    demand, shipped, lost, on_hand, owed : ndarray [T, N]
+        Units by stage; stocks and backorders stand at the end of the period.
+    order, start, receipt, shortfall : ndarray [T, J]
+        Units by source: requests (push) or orders (pull), starts, receipts, and what had not started.
+    """
+
+    stage_names: tuple[str, ...]
+    source_names: tuple[str, ...]
+    total_cost: np.ndarray
+    revenue: np.ndarray
+    cost: dict[str, np.ndarray]
+    demand: np.ndarray
+    shipped: np.ndarray
+    lost: np.ndarray
+    on_hand: np.ndarray
+    owed: np.ndarray
+    order: np.ndarray
+    start: np.ndarray
+    receipt: np.ndarray
+    shortfall: np.ndarray
+
+    def to_pandas(self) -> Any:
+        """Return one row per period, with columns such as ``on_hand.phone`` and ``cost.holding``."""
+        import pandas as pd
+
+        columns = {"total_cost": self.total_cost, "revenue": self.revenue}
+        columns |= {f"cost.{term}": values for term, values in self.cost.items()}
+        for names, fields in (
+            (self.stage_names, ("demand", "shipped", "lost", "on_hand", "owed")),
+            (self.source_names, ("order", "start", "receipt", "shortfall")),
+        ):
+            columns |= {
+                f"{field}.{name}": getattr(self, field)[:, k] for field in fields for k, name in enumerate(names)
+            }
+        return pd.DataFrame(columns).rename_axis("period")
+
+
+def replay(
+    network: Network,
+    actions: Sequence[Sequence[Any]],
+    demand: Sequence[Mapping[str, float]],
+    available: Sequence[Sequence[float]] | None = None,
+    backend: str = "auto",
+) -> History:
+    """Run recorded actions against recorded demand, from the network's initial state, in float64.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    actions : [T][J]
+        Per source a push quantity; a threshold, or ``[threshold, gap]``, of a pull source; ``[quantity, threshold]``
+        (or with a gap at its end) of a mixed one.
+    demand : [T] of {stage: units}
+        Units asked for at each market; a market left out asks for none.
+    available : [T][J], optional
+        1 normal, 0 down, between them a share of capacity.
+    backend : {"auto", "numpy", "torch"}
+        What computes it; all agree.
+
+    Returns
+    -------
+    History
+        Costs, stocks and flows of the T periods.
+
+    Raises
+    ------
+    InputError
+        For an action, demand or availability that cannot be used, naming period and source.
+    """
+    xp = namespace(backend)
+    J = len(network.sources)
+    if len(demand) != len(actions):
+        raise InputError("demand", f"{len(demand)} periods for {len(actions)} periods of actions; give as many of each")
+    if available is not None and len(available) != len(actions):
+        raise InputError(
+            "available", f"{len(available)} periods for {len(actions)} periods of actions; give as many of each"
+        )
+    quantity, threshold, gap = _action_table(network, actions)
+    asked = _demand_table(network, demand)
+    up = None if available is None else _available_table(network, available)
+    forecast = _forecast_table(network, len(actions))
+
+    def column(values: np.ndarray) -> Any:
+        return xp.asarray(values[:, None], dtype=xp.float64)
+
+    state = dynamics.initial_state(xp, network, 1, dtype=xp.float64)
+    periods: list[dict[str, Any]] = []
+    for t in range(len(actions)):
+        outside = dynamics.Exogenous(
+            column(asked[t]), None if up is None else column(up[t]), None if forecast is None else column(forecast[t])
+        )
+        action = dynamics.Action(column(quantity[t]), column(threshold[t]), column(gap[t]))
+        state, flows = dynamics.step(xp, network, state, outside, action)
+        record = {key: to_numpy(value)[:, 0] for key, value in vars(flows).items()}
+        record |= {"cost": {term: float(value[0]) for term, value in accounting.costs(xp, network, flows).items()}}
+        record |= {"revenue": float(accounting.revenue(xp, network, flows)[0])}
+        periods.append(record)
+    cost = {term: np.array([p["cost"][term] for p in periods]) for term in accounting.COST_TERMS}
+    rows = {key: len(network.stages) for key in ("demand", "shipped", "lost", "on_hand", "owed")}
+    rows |= {key: J for key in ("order", "start", "receipt", "shortfall")}
+    return History(
+        stage_names=network.stage_names,
+        source_names=network.source_names,
+        total_cost=np.sum(list(cost.values()), axis=0),
+        revenue=np.array([p["revenue"] for p in periods]),
+        cost=cost,
+        **{key: np.array([p[key] for p in periods]).reshape(-1, width) for key, width in rows.items()},
+    )
+
+
+def _action_table(network: Network, actions: Sequence[Sequence[Any]]) -> np.ndarray:
+    """Return quantity, threshold and gap, [3, T, J], from what each source's mode is given."""
+    table = np.zeros((3, len(actions), len(network.sources)))
+    table[1] = -np.inf
+    for t, row in enumerate(actions):
+        if not isinstance(row, (list, tuple, np.ndarray)) or len(row) != len(network.sources):
+            raise InputError(
+                f"actions[{t}]",
+                f"{row!r} is not one entry per source; give one for each of {list(network.source_names)}",
+            )
+        for j, entry in enumerate(row):
+            columns = network.action_columns[j]
+            values = list(entry) if isinstance(entry, (list, tuple, np.ndarray)) else [entry]
+            if len(values) != len(columns):
+                raise InputError(
+                    f"actions[{t}][{j}]",
+                    f"{entry!r} has {len(values)} numbers; source {network.source_names[j]!r} takes {list(columns)}",
+                )
+            for name, value in zip(columns, values, strict=True):
+                table[ACTION_COLUMNS.index(name), t, j] = _action_value(f"actions[{t}][{j}]", name, value)
+    return table
+
+
+def _action_value(field: str, column: str, value: Any) -> float:
+    """Accept a finite number; a threshold may be minus infinity, which never fires."""
+    if column == "threshold" and value == -math.inf:
+        return value
+    return number()(f"{field}.{column}", value)
+
+
+def _demand_table(network: Network, demand: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """Return demand by market, [T, M]."""
+    markets = [network.stage_names[i] for i in network.markets]
+    table = np.zeros((len(demand), len(markets)))
+    for t, row in enumerate(demand):
+        if not isinstance(row, Mapping):
+            raise InputError(f"demand[{t}]", f"{row!r} is not a mapping; give {{stage: units}}")
+        for name, units in row.items():
+            if str(name) not in markets:
+                raise InputError(f"demand[{t}]", f"{name!r} has no market; {suggest(name, markets)}")
+            whole = network.units == "integer"
+            table[t, markets.index(str(name))] = number(0, whole=whole)(f"demand[{t}].{name}", units)
+    return table
+
+
+def _available_table(network: Network, available: Sequence[Sequence[float]]) -> np.ndarray:
+    """Return availability by source, [T, J]."""
+    width = len(network.sources)
+    for t, row in enumerate(available):
+        if not isinstance(row, (list, tuple, np.ndarray)) or len(row) != width:
+            raise InputError(
+                f"available[{t}]",
+                f"{row!r} is not one entry per source; give one for each of {list(network.source_names)}",
+            )
+        for j, share in enumerate(row):
+            number(0, 1)(f"available[{t}][{j}]", share)
+    return np.array(available, dtype=float).reshape(-1, width)
+
+
+def _forecast_table(network: Network, periods: int) -> np.ndarray | None:
+    """Return the mean of each market's demand process, [T, M], where an order rule asks for a forecast."""
+    if all(source.lot.rule != "smoothed" for source in network.sources):
+        return None
+    return np.stack([mean(market.demand, network.units, periods) for market in network.markets.values()], axis=1)
