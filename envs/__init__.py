@@ -1,7 +1,14 @@
 """The world: push-pull networks, their dynamics, and the environments on them."""
 
+import gymnasium
+
 from pushpull.envs.checks import InputError
+from pushpull.envs.library import load_network, network_names
 from pushpull.envs.network import Network
 from pushpull.envs.replay import History, replay
+from pushpull.envs.simulate import simulate
 
-__all__ = ["History", "InputError", "Network", "replay"]
+__all__ = ["History", "InputError", "Network", "load_network", "network_names", "replay", "simulate"]
+
+if "PushPull-v0" not in gymnasium.registry:
+    gymnasium.register("PushPull-v0", entry_point="pushpull.envs.gym_env:PushPullEnv")

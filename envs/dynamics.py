@@ -16,6 +16,7 @@ The events, in the default sequence:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -122,6 +123,29 @@ def initial_state(xp: Any, network: Network, batch: int, **kind: Any) -> State:
     )
 
 
+def inventory_positions(
+    network: Network,
+    on_hand: Sequence[Array],
+    owed: Sequence[Array],
+    pipeline: Sequence[Sequence[Array]],
+    pending: Sequence[Array],
+    in_transit: Sequence[Sequence[Array]],
+) -> list[Array]:
+    """Return IP of every stage: what it has and has coming, less what it owes to customers and downstream sources."""
+    position = [units - backorders for units, backorders in zip(on_hand, owed, strict=True)]
+    for j, i in enumerate(network.source_stage):
+        position[i] = position[i] + _total([*pipeline[j], pending[j], *in_transit[j]])
+        for m, units in network.inputs[j]:
+            position[m] = position[m] - units * pending[j]
+    return position
+
+
+def split(rows: Array, lengths: Sequence[int]) -> list[list[Array]]:
+    """Cut stacked rows into one list of rows per source."""
+    remaining = iter(rows)
+    return [[next(remaining) for _ in range(length)] for length in lengths]
+
+
 class _Period:
     """The working rows of one period: one [B] array per stage or source, and one method per event."""
 
@@ -134,8 +158,8 @@ class _Period:
         self.on_hand = list(state.on_hand)
         self.owed = list(state.owed)
         self.pending = list(state.pending)
-        self.pipeline = _split(state.pipeline, [source.lead_time + 1 for source in network.sources])
-        self.in_transit = _split(state.in_transit, list(network.order_delays))
+        self.pipeline = split(state.pipeline, network.pipeline_rows)
+        self.in_transit = split(state.in_transit, network.order_delays)
         self.zero = xp.zeros_like(self.on_hand[0])
         zeros_per_stage = [self.zero] * len(network.stages)
         zeros_per_source = [self.zero] * len(network.sources)
@@ -182,7 +206,11 @@ class _Period:
             self.owed[i] = self.owed[i] + self.demanded[i]
 
     def pull(self) -> None:
-        position = self._inventory_positions() if "pull" in self.network.modes or "mixed" in self.network.modes else []
+        if set(self.network.modes) == {"push"}:
+            return
+        position = inventory_positions(
+            self.network, self.on_hand, self.owed, self.pipeline, self.pending, self.in_transit
+        )
         for i in reversed(self.network.stage_order):
             for j in self.network.sources_of[i]:
                 if self.network.modes[j] != "push":
@@ -275,15 +303,6 @@ class _Period:
             [float(needs[k]) * self.exogenous.forecast[row] for row, k in enumerate(self.network.markets) if needs[k]]
             or [self.zero]
         )
-
-    def _inventory_positions(self) -> list[Array]:
-        """IP of every stage: what it has and has coming, less what it owes to customers and downstream sources."""
-        position = [on_hand - owed for on_hand, owed in zip(self.on_hand, self.owed, strict=True)]
-        for j, i in enumerate(self.network.source_stage):
-            position[i] = position[i] + _total([*self.pipeline[j], self.pending[j], *self.in_transit[j]])
-            for m, units in self.network.inputs[j]:
-                position[m] = position[m] - units * self.pending[j]
-        return position
 
     def _basis(self, i: int, source: Source, position: list[Array]) -> Array:
         """Return the position that source's threshold is compared with."""
@@ -442,12 +461,6 @@ class _Period:
 
     def _floor_scalar(self, units: float) -> float:
         return float(units // 1) if self.integer else units
-
-
-def _split(rows: Array, lengths: list[int]) -> list[list[Array]]:
-    """Cut stacked rows into one list of rows per source."""
-    remaining = iter(rows)
-    return [[next(remaining) for _ in range(length)] for length in lengths]
 
 
 def _total(rows: list[Array]) -> Array:

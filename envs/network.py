@@ -230,9 +230,9 @@ class Demand(Settings):
 class Forecast(Settings):
     """What is foreseen of a market's demand, `horizon` periods from the current one on.
 
-       ``true_mean`` is the mean of the process; ``noisy`` adds a relative `bias` and an error whose standard deviation,
-       relative to the mean, starts at `error`, grows by `error_growth` per further period and is revised every period as a
-    martingale (Heath & Jackson 1994); the others extrapolate the history.
+    ``true_mean`` is the mean of the process; ``noisy`` adds a relative `bias` and an error whose standard deviation,
+    relative to the mean, starts at `error`, grows by `error_growth` per further period and is revised every period
+    (Heath & Jackson 1994); the others extrapolate the history.
     """
 
     kind: str = setting(
@@ -473,6 +473,11 @@ class Network(Settings):
             + ("gap",) * (mode != "push" and source.lot.rule == "s_S" and source.lot.gap is None)
             for source, mode in zip(self.sources, self.modes, strict=True)
         )
+
+    @cached_property
+    def pipeline_rows(self) -> tuple[int, ...]:
+        """Rows of each source's pipeline: what is due in 0 to lead_time periods."""
+        return tuple(source.lead_time + 1 for source in self.sources)
 
     @cached_property
     def order_delays(self) -> tuple[int, ...]:

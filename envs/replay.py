@@ -125,7 +125,7 @@ def replay(
         state, flows = dynamics.step(xp, network, state, outside, action)
         record = {key: to_numpy(value)[:, 0] for key, value in vars(flows).items()}
         record |= {"cost": {term: float(value[0]) for term, value in accounting.costs(xp, network, flows).items()}}
-        record |= {"revenue": float(accounting.revenue(xp, network, flows)[0])}
+        record |= {"revenue": float(accounting.revenue(network, flows)[0])}
         periods.append(record)
     cost = {term: np.array([p["cost"][term] for p in periods]) for term in accounting.COST_TERMS}
     rows = {key: len(network.stages) for key in ("demand", "shipped", "lost", "on_hand", "owed")}

@@ -1,0 +1,118 @@
+"""The agent's action vector: which numbers it holds, their bounds, and what they mean to the dynamics.
+
+A vector has one entry per column: ``board.push_quantity``, ``phone.pull_threshold``, ``phone.gap``. In ``physical``
+form entries are units; in ``normalised`` form [-1, 1] maps linearly onto the bounds, whose middle is a sensible
+constant policy: the mean release, and the threshold that covers mean demand over the exposure plus safety.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pushpull.envs import bounds
+from pushpull.envs.checks import InputError, suggest
+from pushpull.envs.dynamics import Action
+from pushpull.envs.network import Network
+
+FORMS = ("physical", "normalised")
+COLUMN_NAMES = {"quantity": "push_quantity", "threshold": "pull_threshold", "gap": "gap"}
+
+
+@dataclass(frozen=True)
+class ActionSpace:
+    """Layout and bounds of the K entries of an action vector.
+
+    Parameters
+    ----------
+    network : Network
+        The chain whose sources are set.
+    form : {"physical", "normalised"}
+        Units, or [-1, 1] mapped onto the bounds.
+    """
+
+    network: Network
+    form: str = "physical"
+
+    def __post_init__(self):
+        if self.form not in FORMS:
+            raise InputError("action", f"{self.form!r} is unknown; {suggest(self.form, FORMS)}")
+
+    @cached_property
+    def entries(self) -> tuple[tuple[int, str], ...]:
+        """Source index and column of each of the K entries."""
+        return tuple((j, column) for j, columns in enumerate(self.network.action_columns) for column in columns)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Name of each entry, such as ``board.push_quantity``."""
+        return tuple(f"{self.network.source_names[j]}.{COLUMN_NAMES[column]}" for j, column in self.entries)
+
+    @cached_property
+    def low(self) -> np.ndarray:
+        """Lower bounds in units, [K]."""
+        return np.zeros(len(self.entries))
+
+    @cached_property
+    def high(self) -> np.ndarray:
+        """Upper bounds in units, [K]: twice the mean release (at most capacity), twice the covering threshold."""
+        network = self.network
+        periods = {
+            "installation": bounds.exposure(network),
+            "echelon": bounds.echelon_exposure(network),
+            "physical": bounds.echelon_exposure(network),
+        }
+        cover = {basis: bounds.covering_stock(network, value) for basis, value in periods.items()}
+        rates = bounds.demand_rates(network)
+        high = []
+        for j, column in self.entries:
+            source = network.sources[j]
+            rate = rates[network.source_stage[j]] * source.review_period
+            limit = 2.0 * (cover[source.basis][j] if column == "threshold" else rate)
+            high.append(min(limit, source.capacity) if column == "quantity" else limit)
+        return np.maximum(1.0, np.ceil(high))
+
+    def physical(self, vectors: np.ndarray) -> np.ndarray:
+        """Return vectors [B, K] of this form in units."""
+        if self.form == "physical":
+            return vectors
+        return self.low + (np.asarray(vectors, dtype=float) + 1.0) * 0.5 * (self.high - self.low)
+
+    def from_physical(self, vectors: np.ndarray) -> np.ndarray:
+        """Return vectors [B, K] given in units in this form, clipped to the bounds."""
+        if self.form == "physical":
+            return vectors
+        return np.clip(2.0 * (vectors - self.low) / (self.high - self.low) - 1.0, -1.0, 1.0)
+
+
+def decode(space: ActionSpace, vectors: np.ndarray) -> Action:
+    """Turn action vectors in units, [B, K], into the dynamics' rows.
+
+    Raises
+    ------
+    InputError
+        For a wrong shape, NaN, an infinite quantity or gap, or a threshold of plus infinity.
+    """
+    vectors = np.asarray(vectors, dtype=np.float64)
+    if vectors.ndim != 2 or vectors.shape[1] != len(space.entries):
+        expected = f"[B, {len(space.entries)}], one entry for each of {list(space.names)}"
+        raise InputError("action", f"shape {list(vectors.shape)} does not fit; give {expected}")
+    usable = np.isfinite(vectors)
+    if not usable.all():
+        for k in np.flatnonzero(~usable.all(axis=0)):
+            values = vectors[~usable[:, k], k]
+            if space.entries[k][1] != "threshold" or not np.all(values == -np.inf):
+                raise InputError(
+                    f"action.{space.names[k]}", f"{values[0]} is not usable; give a finite number of units"
+                )
+    sources, batch = len(space.network.sources), len(vectors)
+    table = {
+        "quantity": np.zeros((sources, batch)),
+        "threshold": np.full((sources, batch), -np.inf),
+        "gap": np.zeros((sources, batch)),
+    }
+    for k, (j, column) in enumerate(space.entries):
+        table[column][j] = vectors[:, k]
+    return Action(**table)

@@ -1,0 +1,471 @@
+"""Demand processes: what a market's `Demand` settings mean, in samples, moments and quantiles.
+
+Demand of period t is drawn by inversion: one uniform goes through the quantile function of that period's law. A law
+depends on t only through a factor, season x trend. Counts (``poisson``, ``negative_binomial``, ``geometric``) take
+the factor on their mean, so they stay whole; every other kind multiplies its value by it. In integer units values
+are then rounded half to even; demand is never negative. `LAWS` holds one law per kind.
+
+Demand known beforehand (``deterministic``, and a ``trace`` from a stated start) needs no uniform; a ``trace`` from
+a random start takes its first row from the uniform of period 0.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from pushpull.envs.checks import InputError, number, suggest
+from pushpull.envs.network import Demand
+
+DATA = Path(__file__).parent / "data"
+_LAST = 1 - 2.0**-53  # the largest double below 1; no uniform lies above it
+_FIRST = 2.0**-60  # a law's mass below this quantile is neglected where a lattice is laid
+_MOST_ENTRIES = 2**20
+_CELLS_PER_SD = 256
+_NOISE = 1e-12  # rounding noise of a cumulated distribution
+
+
+def uniforms_needed(demand: Demand) -> int:
+    """Return U, the number of uniforms that a period of `demand` takes."""
+    return 0 if demand.kind == "deterministic" or (demand.kind == "trace" and demand.start != "random") else 1
+
+
+def sample(demand: Demand, uniforms: np.ndarray, units: str) -> np.ndarray:
+    """Turn uniforms into demand by inversion; every demand rises with its uniform.
+
+    Parameters
+    ----------
+    demand : Demand
+        The process.
+    uniforms : ndarray, [T, U, B]
+        Numbers in (0, 1), U = `uniforms_needed(demand)`.
+    units : {"integer", "real"}
+        Units of the network.
+
+    Returns
+    -------
+    ndarray, [T, B]
+        Demand in units of the stage's item.
+
+    Raises
+    ------
+    InputError
+        If a trace cannot be read or holds fewer than T rows, or if a table would be too large.
+    """
+    periods, _, batch = uniforms.shape
+    if periods > longest_horizon(demand):
+        raise InputError(
+            "file",
+            f"{demand.file!r} holds {longest_horizon(demand)} rows from its start on, but {periods} periods are "
+            f"simulated; give a file or rows of at least {periods}, or a horizon of at most {longest_horizon(demand)}",
+        )
+    factors = _factors(demand, periods)
+    if demand.kind == "trace" and demand.start == "random":
+        rows = read_trace(demand)
+        first = (uniforms[:1, 0] * len(rows)).astype(np.intp)
+        return _in_units(rows[(first + np.arange(periods)[:, None]) % len(rows)] * factors[:, None], units)
+    if uniforms_needed(demand) == 0:
+        return np.repeat(_known(demand, units, periods)[:, None], batch, axis=1)
+    out = np.empty((periods, batch))
+    for factor in np.unique(factors):
+        drawn = factors == factor
+        out[drawn] = _law(demand, factor, units).quantile(uniforms[drawn, 0])
+    return out
+
+
+def mean(demand: Demand, units: str, periods: int) -> np.ndarray:
+    """Return the mean demand of each period, [T], of exactly what `sample` draws, clipped and rounded.
+
+    After the last row of a trace the mean is that of all its rows.
+    """
+    return _moment(demand, units, periods, "mean", _known(demand, units, periods))
+
+
+def variance(demand: Demand, units: str, periods: int) -> np.ndarray:
+    """Return the variance of each period's demand, [T]; 0 where demand is known beforehand."""
+    return _moment(demand, units, periods, "variance", np.zeros(len(_known(demand, units, periods))))
+
+
+def lead_time_quantile(demand: Demand, units: str, periods: int, share: float, start: int = 0) -> float:
+    """Return the smallest level that covers demand summed over a lead time with probability `share`.
+
+    Whole demand is convolved exactly. Real demand is convolved on a lattice of 1/256 of the sum's standard deviation
+    and interpolated: exact to about 1e-4 standard deviations for a smooth law, to half a cell per period where
+    values have probabilities of their own. A trace from a random start takes all its windows as equally likely.
+
+    Parameters
+    ----------
+    demand : Demand
+        The process.
+    units : {"integer", "real"}
+        Units of the network.
+    periods : int
+        Length of the lead time; 0 gives 0.
+    share : float
+        Probability to cover, in [0, 1].
+    start : int, optional
+        First period of the lead time; matters with season, trend and known demand.
+
+    Returns
+    -------
+    float
+        Level in units of the stage's item.
+    """
+    share = max(number(0, 1)("share", share) - _NOISE, 0.0)
+    factors = _factors(demand, start + periods)
+    if demand.kind == "trace" and demand.start == "random":
+        rows = read_trace(demand)
+        sums = sum(
+            (_in_units(np.roll(rows, -k) * factors[start + k], units) for k in range(periods)), np.zeros(len(rows))
+        )
+        return float(_atoms(sums, np.full(len(rows), 1 / len(rows)), "real").quantile(share))
+    known = _known(demand, units, start + periods)
+    distinct, counts = np.unique(factors[max(start, len(known)) :], return_counts=True)
+    laws = [_law(demand, factor, units) for factor in distinct]
+    return float(known[start:].sum()) + _sum_quantile(laws, counts, share)
+
+
+def longest_horizon(demand: Demand) -> float:
+    """Return the number of periods that `demand` can be drawn for: the rows of a trace from its start on, else inf."""
+    if demand.kind != "trace":
+        return float("inf")
+    return len(read_trace(demand)) - (0 if demand.start == "random" else demand.start or 0)
+
+
+# --- periods ----------------------------------------------------------------------------------------------------------
+
+
+def _factors(demand: Demand, periods: int) -> np.ndarray:
+    """Return what scales demand in each period, [T]: season x linear trend x the listed value x the size's factor."""
+    t = np.arange(periods)
+    factors = np.maximum(0.0, 1 + demand.trend * t)
+    if demand.season:
+        factors = factors * np.array(demand.season)[t % len(demand.season)]
+    if demand.kind == "deterministic":
+        factors = factors * np.array(demand.values)[np.minimum(t, len(demand.values) - 1)]
+    if demand.kind == "intermittent":
+        factors = factors * _factors(demand.size, periods)
+    return factors
+
+
+def _known(demand: Demand, units: str, periods: int) -> np.ndarray:
+    """Return the demand known beforehand: of all periods, of those within a trace, or of none."""
+    if uniforms_needed(demand):
+        return np.empty(0)
+    path = _factors(demand, periods)
+    if demand.kind == "trace":
+        rows = read_trace(demand)[demand.start or 0 :][:periods]
+        path = path[: len(rows)] * rows
+    return _in_units(path, units)
+
+
+def _moment(demand: Demand, units: str, periods: int, moment: str, known: np.ndarray) -> np.ndarray:
+    distinct, place = np.unique(_factors(demand, periods)[len(known) :], return_inverse=True)
+    return np.concatenate(
+        [known, np.array([getattr(_law(demand, factor, units), moment) for factor in distinct])[place]]
+    )
+
+
+def _in_units(values: np.ndarray, units: str) -> np.ndarray:
+    return np.rint(values) if units == "integer" else values
+
+
+# --- laws -------------------------------------------------------------------------------------------------------------
+
+
+class Law(NamedTuple):
+    """The distribution of one period's demand."""
+
+    quantile: Callable[[Any], np.ndarray]
+    cdf: Callable[[Any], np.ndarray]
+    mean: float
+    variance: float
+    whole: bool
+
+
+def _law(demand: Demand, factor: float, units: str) -> Law:
+    if demand.kind == "trace":  # not remembered by its settings, since the file may change
+        return _empirical(read_trace(demand), None, factor, units)
+    return _remembered_law(demand, float(factor), units)
+
+
+@lru_cache(maxsize=4096)
+def _remembered_law(demand: Demand, factor: float, units: str) -> Law:
+    return LAWS[demand.kind](demand, factor, units) if factor > 0 else _constant(0.0, units)
+
+
+def _atoms(values: np.ndarray, probabilities: np.ndarray, units: str) -> Law:
+    """Return the law of values that have probabilities of their own."""
+    values, place = np.unique(_in_units(values, units), return_inverse=True)
+    probabilities = np.bincount(place, probabilities)
+    values, probabilities = values[probabilities > 0], probabilities[probabilities > 0]
+    probabilities = probabilities / probabilities.sum()
+    cumulated = np.append(np.cumsum(probabilities)[:-1], 1.0)
+    centre = float(values @ probabilities)
+    return Law(
+        quantile=lambda u: values[np.minimum(np.searchsorted(cumulated, u, side="right"), len(values) - 1)],
+        cdf=lambda x: np.append(0.0, cumulated)[np.searchsorted(values, x, side="right")],
+        mean=centre,
+        variance=float((values - centre) ** 2 @ probabilities),
+        whole=bool((values == np.rint(values)).all()),
+    )
+
+
+def _constant(value: float, units: str) -> Law:
+    return _atoms(np.array([value]), np.ones(1), units)
+
+
+def _smooth(quantile: Callable, cdf: Callable, mean: float, variance: float, units: str) -> Law:
+    """Return a continuous law; in integer units k takes what lies between k - 1/2 and k + 1/2."""
+    law = Law(quantile, cdf, mean, variance, whole=False)
+    if units == "real":
+        return law
+    low, probabilities = _lattice(law, 1.0)
+    return _atoms(low + np.arange(len(probabilities)), probabilities, units)
+
+
+def _counts(mean: float, dispersion: float, units: str) -> Law:
+    """Return the law of counts with variance mean + dispersion x mean^2 on 0, 1, 2, ...
+
+    Their probabilities obey p(k + 1) / p(k) = mean (1 + dispersion k) / ((1 + dispersion mean) (k + 1)) (Katz 1965):
+    Poisson at dispersion 0, geometric at 1, negative binomial above 0.
+    """
+    theta = 1 + dispersion * mean
+    sd = np.sqrt(mean * theta)
+    # The lower tail falls faster than a normal's; the upper one ends like an exponential of mean theta.
+    k = _whole_numbers("mean", max(0.0, np.floor(mean - 12 * sd)), np.ceil(mean + 12 * sd + 40 * theta))
+    steps = np.log(mean) + np.log1p(dispersion * k[:-1]) - np.log(theta) - np.log(k[:-1] + 1)
+    logarithms = np.append(0.0, np.cumsum(steps))
+    return _atoms(k, np.exp(logarithms - logarithms.max()), units)
+
+
+def _poisson(demand: Demand, factor: float, units: str) -> Law:
+    return _counts(demand.mean * factor, 0.0, units) if demand.mean > 0 else _constant(0.0, units)
+
+
+def _geometric(demand: Demand, factor: float, units: str) -> Law:
+    return _counts(demand.mean * factor, 1.0, units) if demand.mean > 0 else _constant(0.0, units)
+
+
+def _negative_binomial(demand: Demand, factor: float, units: str) -> Law:
+    """Scale the mean and keep the dispersion, so that the variance stays above the mean."""
+    return _counts(demand.mean * factor, (demand.sd**2 - demand.mean) / demand.mean**2, units)
+
+
+def _uniform_int(demand: Demand, factor: float, units: str) -> Law:
+    values = _whole_numbers("high", demand.low, demand.high)
+    return _atoms(values * factor, np.ones(len(values)), units)
+
+
+def _normal(demand: Demand, factor: float, units: str) -> Law:
+    """Clip at 0. With z = mean / sd and the loss L = phi(z) - z (1 - Phi(z)), E = mean + sd L (Zipkin 2000, C.2.5)."""
+    mu, sd = demand.mean * factor, demand.sd * factor
+    if sd == 0:
+        return _constant(mu, units)
+    z = mu / sd
+    density, above = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), special.ndtr(-z)
+    loss = density - z * above
+    second_moment = special.ndtr(z) - z * density + z**2 * above  # of the standard normal clipped at -z
+    return _smooth(
+        quantile=lambda u: np.maximum(0.0, mu + sd * special.ndtri(u)),
+        cdf=lambda x: np.where(np.asarray(x) < 0, 0.0, special.ndtr((np.asarray(x) - mu) / sd)),
+        mean=float(mu + sd * loss),
+        variance=float(sd**2 * (second_moment - loss**2)),
+        units=units,
+    )
+
+
+def _gamma(demand: Demand, factor: float, units: str) -> Law:
+    shape, scale = (demand.mean / demand.sd) ** 2, demand.sd**2 / demand.mean * factor
+    return _smooth(
+        quantile=lambda u: scale * special.gammaincinv(shape, u),
+        cdf=lambda x: special.gammainc(shape, np.maximum(0.0, x) / scale),
+        mean=shape * scale,
+        variance=shape * scale**2,
+        units=units,
+    )
+
+
+def _empirical(values: Any, probabilities: Any, factor: float, units: str) -> Law:
+    values = np.asarray(values, dtype=float)
+    weights = np.ones(len(values)) if probabilities is None else np.asarray(probabilities, dtype=float)
+    return _atoms(values * factor, weights, units)
+
+
+def _intermittent(demand: Demand, factor: float, units: str) -> Law:
+    """Mix 0 with the size: one uniform settles whether there is demand, and what is left of it how much."""
+    p = demand.probability
+    if p == 0:
+        return _constant(0.0, units)
+    size = _law(demand.size, factor, units)
+    return Law(
+        quantile=lambda u: np.where(u < 1 - p, 0.0, size.quantile(np.clip((u - (1 - p)) / p, 0.0, _LAST))),
+        cdf=lambda x: np.where(np.asarray(x) < 0, 0.0, 1 - p + p * size.cdf(x)),
+        mean=p * size.mean,
+        variance=p * size.variance + p * (1 - p) * size.mean**2,
+        whole=size.whole,
+    )
+
+
+LAWS: dict[str, Callable[[Demand, float, str], Law]] = {
+    "poisson": _poisson,
+    "negative_binomial": _negative_binomial,
+    "geometric": _geometric,
+    "uniform_int": _uniform_int,
+    "normal": _normal,
+    "gamma": _gamma,
+    "deterministic": lambda demand, factor, units: _constant(factor, units),
+    "empirical": lambda demand, factor, units: _empirical(demand.values, demand.probabilities, factor, units),
+    "intermittent": _intermittent,
+}
+
+
+def _whole_numbers(field: str, low: float, high: float) -> np.ndarray:
+    if high - low >= _MOST_ENTRIES:
+        raise InputError(
+            field,
+            f"demand spreads over the whole numbers from {low:.0f} to {high:.0f}, more than {_MOST_ENTRIES}; "
+            "count in larger units, or use a continuous kind and units: real",
+        )
+    return np.arange(low, high + 1)
+
+
+# --- sums over a lead time --------------------------------------------------------------------------------------------
+
+
+def _lattice(law: Law, step: float) -> tuple[float, np.ndarray]:
+    """Return the lowest cell of `law` on the lattice k x step, and the probability of each cell from there."""
+    low, high = np.floor(law.quantile(_FIRST) / step), np.ceil(law.quantile(_LAST) / step)
+    k = _whole_numbers("sd", low, high)
+    return float(low), np.diff(law.cdf((k + 0.5) * step), prepend=0.0)
+
+
+def _sum_quantile(laws: list[Law], counts: np.ndarray, share: float) -> float:
+    """Return the quantile of the sum of independent demands, counts[k] of them of laws[k]."""
+    variance = sum(count * law.variance for law, count in zip(laws, counts, strict=True))
+    if variance == 0:
+        return sum(count * law.mean for law, count in zip(laws, counts, strict=True))
+    whole = all(law.whole for law in laws)
+    step = 1.0 if whole else float(np.sqrt(variance)) / _CELLS_PER_SD
+    lattices = [_lattice(law, step) for law in laws]
+    low = sum(count * first for (first, _), count in zip(lattices, counts, strict=True))
+    length = int(sum(count * (len(cells) - 1) for (_, cells), count in zip(lattices, counts, strict=True))) + 1
+    transform = np.prod(
+        [np.fft.rfft(cells, length) ** count for (_, cells), count in zip(lattices, counts, strict=True)], axis=0
+    )
+    cells = np.fft.irfft(transform, length)
+    cumulated = np.cumsum(cells)
+    k = min(int(np.searchsorted(cumulated, share)), length - 1)
+    if whole:
+        return float(low + k)
+    within = np.clip(1 - (cumulated[k] - share) / cells[k], 0.0, 1.0)
+    return float(max(0.0, (low + k - 0.5 + within) * step))
+
+
+# --- traces -----------------------------------------------------------------------------------------------------------
+
+
+def read_trace(demand: Demand) -> np.ndarray:
+    """Read the rows of a demand trace, times its scale, from a column of a CSV or Parquet file.
+
+    The file is looked for as given, then among the histories that come with the package. Rows are counted from 0
+    below the header. A trace drawn from a random start goes on at its first row after its last (the circular block
+    bootstrap of Politis & Romano 1992), so that every row is as likely as any other in every period.
+
+    Parameters
+    ----------
+    demand : Demand
+        Settings of kind ``trace``.
+
+    Returns
+    -------
+    ndarray, [rows]
+        Demand per period, before season and trend.
+
+    Raises
+    ------
+    InputError
+        If the file, the column, the rows or one of their values cannot be used.
+    """
+    path = next((path for path in (Path(demand.file), DATA / demand.file) if path.is_file()), None)
+    if path is None:
+        known = sorted(path.name for path in DATA.iterdir() if path.suffix in _READERS)
+        raise InputError(
+            "file", f"no file {demand.file!r}; give its full path or a built-in one; {suggest(demand.file, known)}"
+        )
+    status = path.stat()
+    rows = _read_column(path.resolve(), status.st_mtime_ns, status.st_size, demand.column, demand.rows)
+    if demand.start not in (None, "random") and demand.start >= len(rows):
+        raise InputError("start", f"{demand.start} is beyond the {len(rows)} rows of the trace; give less")
+    return rows if demand.scale is None else rows * demand.scale
+
+
+@lru_cache(maxsize=64)
+def _read_column(path: Path, modified: int, size: int, column: str, chosen: tuple[int, int] | None) -> np.ndarray:
+    entries = _READERS.get(path.suffix, _read_csv)(path, column)
+    if not entries:
+        raise InputError("file", f"{str(path)!r} is empty; give a file with a header and rows")
+    first, end = chosen or (0, len(entries))
+    if end > len(entries):
+        raise InputError("rows", f"[{first}, {end}) reaches beyond the {len(entries)} rows of {str(path)!r}; give less")
+    rows = np.array([_entry(column, row, entries[row]) for row in range(first, end)])
+    rows.setflags(write=False)
+    return rows
+
+
+def _entry(column: str, row: int, entry: Any) -> float:
+    where = f"row {row} of column {column!r} (counted from 0 below the header)"
+    if entry is None or (isinstance(entry, str) and entry.strip().lower() in ("", "na", "nan", "null", "none")):
+        raise InputError("column", f"{where} is missing; fill it in, or leave it out with rows: [first, end]")
+    try:
+        value = float(entry)
+    except (TypeError, ValueError):
+        raise InputError(
+            "column", f"{where} is {entry!r}, which is not a number; mend it or choose another column"
+        ) from None
+    if not np.isfinite(value):
+        raise InputError("column", f"{where} is {entry!r}, which is not finite; mend it")
+    if value < 0:
+        raise InputError("column", f"{where} is {value:g}; demand is not negative, so count returns elsewhere")
+    return value
+
+
+def _read_csv(path: Path, column: str) -> list[str | None]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = list(csv.reader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError("file", f"{str(path)!r} is not CSV text in UTF-8 ({error}); convert it") from None
+    while lines and not lines[-1]:
+        lines.pop()
+    if not lines:
+        return []
+    place = _place(lines[0], column)
+    return [line[place] if place < len(line) else None for line in lines[1:]]
+
+
+def _read_parquet(path: Path, column: str) -> list[Any]:
+    try:
+        from pyarrow import ArrowInvalid, parquet
+    except ImportError:
+        raise InputError("file", f"{str(path)!r} needs pyarrow; pip install 'pushpull[parquet]' or give CSV") from None
+    try:
+        _place(parquet.read_schema(path).names, column)
+        return parquet.read_table(path, columns=[column]).column(0).to_pylist()
+    except ArrowInvalid as error:
+        raise InputError("file", f"{str(path)!r} is not Parquet ({error}); convert it") from None
+
+
+def _place(columns: list[str], column: str) -> int:
+    if column not in columns:
+        raise InputError("column", f"{column!r} is no column of the file; {suggest(column, columns)}")
+    return columns.index(column)
+
+
+_READERS: dict[str, Callable[[Path, str], list]] = {".csv": _read_csv, ".parquet": _read_parquet}

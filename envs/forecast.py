@@ -1,0 +1,128 @@
+"""Forecasts: what is foreseen of a market's demand at the start of each period, before its demand is seen.
+
+Entry [t, h] is made at the start of period t for demand of period t + h. `FORECASTS` holds one function per kind:
+kinds that know the process read its mean, ``noisy`` also reads the future, and kinds that extrapolate the history
+read demand before period t only, from a history that before period 0 equals the mean of period 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pushpull.envs.network import Forecast
+
+
+def forecast(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Return the forecasts of one market.
+
+    Parameters
+    ----------
+    settings : Forecast
+        Kind, horizon H and their parameters.
+    demand : ndarray, [S, B]
+        Demand path, S >= T; what lies beyond period T - 1 is read by kind ``noisy`` only.
+    mean : ndarray, [T + H]
+        Mean demand of the process.
+    errors : ndarray, [T + H - 1, E, B]
+        Independent standard normals by target period and lag, E = `errors_needed(settings)`.
+
+    Returns
+    -------
+    ndarray, [T, H, B]
+        Forecast units, never negative.
+    """
+    return np.maximum(0.0, FORECASTS[settings.kind](settings, demand, mean, errors))
+
+
+def errors_needed(settings: Forecast) -> int:
+    """Return E, the number of standard normals that the forecasts of one target period take."""
+    return settings.horizon if settings.kind == "noisy" else 0
+
+
+def _true_mean(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    periods, targets = _targets(settings, mean)
+    return np.broadcast_to(mean[targets][..., None], (periods, settings.horizon, demand.shape[1]))
+
+
+def _noisy(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Add to the truth D(s) of target period s the errors that are still unresolved h periods ahead.
+
+    F(t, t + h) = D(s) + mean(s) x (bias + sum over k = 0..h of w(k) Z(s, k)), s = t + h, Z independent standard normals
+    and w(0)^2 + ... + w(h)^2 = (error x (1 + error_growth x h))^2. So the error's standard deviation is mean x error x
+    (1 + error_growth x h), and from period t to t + 1 the forecast of s is revised by -mean(s) w(h) Z(s, h),
+    independent of all other revisions, as in the martingale model of forecast evolution (Heath & Jackson 1994). There
+    demand is the sum of its revisions; here demand comes first, with the law it was given, so errors are
+    independent of demand, not of the forecast. Beyond the last period of `demand`, the mean stands for the truth.
+    """
+    _, targets = _targets(settings, mean)
+    lags = np.arange(settings.horizon)
+    relative_sd = settings.error * (1 + settings.error_growth * lags)
+    weights = np.sqrt(np.diff(relative_sd**2, prepend=0.0))
+    relative_error = settings.bias + np.cumsum(weights[:, None] * errors, axis=1)
+    unseen = np.broadcast_to(
+        mean[len(demand) : targets[-1, -1] + 1, None], (max(0, targets[-1, -1] + 1 - len(demand)), demand.shape[1])
+    )
+    truth = np.concatenate([demand, unseen])
+    return truth[targets] + mean[targets][..., None] * relative_error[targets, lags]
+
+
+def _moving_average(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Average the last `window` demands."""
+    periods, _ = _targets(settings, mean)
+    history = np.concatenate([np.full((settings.window, demand.shape[1]), mean[0]), demand])
+    level = sum(history[k : k + periods] for k in range(settings.window)) / settings.window
+    return _flat(settings, level)
+
+
+def _exponential_smoothing(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Move the level by `alpha` of the last error (Brown 1959)."""
+    periods, _ = _targets(settings, mean)
+    level = np.full((periods, demand.shape[1]), mean[0])
+    for t in range(1, periods):
+        level[t] = level[t - 1] + settings.alpha * (demand[t - 1] - level[t - 1])
+    return _flat(settings, level)
+
+
+def _holt_winters(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Smooth level, trend and additive season, trend and season from 0 (Winters 1960); no season at length 1."""
+    periods, targets = _targets(settings, mean)
+    ahead = np.arange(1, settings.horizon + 1)[:, None]
+    length = settings.season_length
+    gamma = settings.gamma if length > 1 else 0.0
+    level, trend = np.full(demand.shape[1], mean[0]), np.zeros(demand.shape[1])
+    season = np.zeros((length, demand.shape[1]))
+    out = np.empty((periods, settings.horizon, demand.shape[1]))
+    for t in range(periods):
+        out[t] = level + ahead * trend + season[targets[t] % length]
+        before = level
+        level = settings.alpha * (demand[t] - season[t % length]) + (1 - settings.alpha) * (level + trend)
+        trend = settings.beta * (level - before) + (1 - settings.beta) * trend
+        season[t % length] = gamma * (demand[t] - level) + (1 - gamma) * season[t % length]
+    return out
+
+
+def _none(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    periods, _ = _targets(settings, mean)
+    return np.zeros((periods, settings.horizon, demand.shape[1]))
+
+
+FORECASTS: dict[str, Callable[[Forecast, np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "true_mean": _true_mean,
+    "noisy": _noisy,
+    "moving_average": _moving_average,
+    "exponential_smoothing": _exponential_smoothing,
+    "holt_winters": _holt_winters,
+    "none": _none,
+}
+
+
+def _targets(settings: Forecast, mean: np.ndarray) -> tuple[int, np.ndarray]:
+    """Return T and the target periods t + h, [T, H]."""
+    periods = len(mean) - settings.horizon
+    return periods, np.arange(periods)[:, None] + np.arange(settings.horizon)
+
+
+def _flat(settings: Forecast, level: np.ndarray) -> np.ndarray:
+    return np.repeat(level[:, None], settings.horizon, axis=1)

@@ -1,0 +1,227 @@
+"""What may be known at the start of a period.
+
+A `View` gives a policy the state of B environments by name. An `Observation` turns chosen blocks of it into the
+vector a learning agent reads: named entries, finite bounds, in units or divided by their natural scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pushpull.envs import bounds
+from pushpull.envs.checks import InputError, suggest
+from pushpull.envs.dynamics import State, inventory_positions, split
+from pushpull.envs.network import Network
+
+
+class View:
+    """The state of B environments at the start of a period, before anything happens in it.
+
+    Attributes
+    ----------
+    network : Network
+    period : ndarray [B]
+        Periods since the start of the episode.
+    periods : int
+        Length of the episode.
+    seeds : ndarray [B]
+        The world each environment is in.
+    on_hand, backorders : ndarray [N, B]
+        Units in stock, and units owed to customers.
+    pending, in_process, in_transit, on_order : ndarray [J, B]
+        Orders not yet started, units started and not yet received, orders that still travel, and the sum of the three.
+    pipeline : list of ndarray [lead_time + 1, B]
+        Per source, units received in 0, 1, ... periods.
+    inventory_position, echelon_inventory_position : ndarray [N, B]
+        As the dynamics define them.
+    last_demand : ndarray [M, B]
+        Demand of the period before at each market; 0 in the first.
+    forecast : ndarray [H, M, B]
+        Demand foreseen for this period, the next, ...
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        state: State,
+        periods: int,
+        seeds: np.ndarray,
+        last_demand: np.ndarray,
+        forecast: np.ndarray,
+    ):
+        self.network, self.periods, self.seeds = network, periods, seeds
+        self.period, self.on_hand, self.backorders, self.pending = (
+            state.period,
+            state.on_hand,
+            state.owed,
+            state.pending,
+        )
+        self.last_demand, self.forecast = last_demand, forecast
+        self._state = state
+
+    @cached_property
+    def pipeline(self) -> list[np.ndarray]:
+        ends = np.cumsum(self.network.pipeline_rows)
+        return np.split(self._state.pipeline, ends[:-1])
+
+    @cached_property
+    def in_process(self) -> np.ndarray:
+        return np.stack([rows.sum(axis=0) for rows in self.pipeline])
+
+    @cached_property
+    def in_transit(self) -> np.ndarray:
+        delays = np.array(self.network.order_delays)
+        totals = np.zeros_like(self.pending)
+        np.add.at(totals, np.repeat(np.arange(len(delays)), delays), self._state.in_transit)
+        return totals
+
+    @cached_property
+    def on_order(self) -> np.ndarray:
+        return self.pending + self.in_process + self.in_transit
+
+    @cached_property
+    def inventory_position(self) -> np.ndarray:
+        travelling = split(self._state.in_transit, self.network.order_delays)
+        rows = [list(rows) for rows in self.pipeline]
+        return np.stack(
+            inventory_positions(self.network, self.on_hand, self.backorders, rows, self.pending, travelling)
+        )
+
+    @cached_property
+    def echelon_inventory_position(self) -> np.ndarray:
+        return self.network.requirements @ self.inventory_position
+
+    @property
+    def periods_left(self) -> np.ndarray:
+        """Periods until the end of the episode, [B]."""
+        return self.periods - self.period
+
+
+@dataclass(frozen=True)
+class Block:
+    """One named part of the observation: its entries' names, natural scales and values [rows, B]."""
+
+    names: Callable[[Network], list[str]]
+    scales: Callable[[Network], np.ndarray]
+    values: Callable[[View], np.ndarray]
+    signed: bool = False
+
+
+def _stages(network: Network) -> list[str]:
+    return list(network.stage_names)
+
+
+def _sources(network: Network) -> list[str]:
+    return list(network.source_names)
+
+
+def _market_names(network: Network) -> list[str]:
+    return [network.stage_names[i] for i in network.markets]
+
+
+def _source_scale(network: Network) -> np.ndarray:
+    return bounds.stock_scale(network)[list(network.source_stage)]
+
+
+def _market_scale(network: Network) -> np.ndarray:
+    return np.maximum(1.0, bounds.demand_rates(network)[list(network.markets)])
+
+
+def _horizon(network: Network) -> int:
+    return max(market.forecast.horizon for market in network.markets.values())
+
+
+BLOCKS: dict[str, Block] = {
+    "on_hand": Block(_stages, bounds.stock_scale, lambda view: view.on_hand),
+    "backorders": Block(
+        _market_names,
+        lambda network: bounds.stock_scale(network)[list(network.markets)],
+        lambda view: view.backorders[list(view.network.markets)],
+    ),
+    "pipeline": Block(
+        lambda network: [
+            f"{name}.{k}"
+            for name, rows in zip(network.source_names, network.pipeline_rows, strict=True)
+            for k in range(rows)
+        ],
+        lambda network: np.repeat(_source_scale(network), network.pipeline_rows),
+        lambda view: view._state.pipeline,
+    ),
+    "in_process": Block(_sources, _source_scale, lambda view: view.in_process),
+    "pending": Block(_sources, _source_scale, lambda view: view.pending),
+    "in_transit": Block(_sources, _source_scale, lambda view: view.in_transit),
+    "inventory_position": Block(_stages, bounds.stock_scale, lambda view: view.inventory_position, signed=True),
+    "echelon_inventory_position": Block(
+        _stages, bounds.stock_scale, lambda view: view.echelon_inventory_position, signed=True
+    ),
+    "last_demand": Block(_market_names, _market_scale, lambda view: view.last_demand),
+    "forecast": Block(
+        lambda network: [f"{name}.{h}" for h in range(_horizon(network)) for name in _market_names(network)],
+        lambda network: np.tile(_market_scale(network), _horizon(network)),
+        lambda view: view.forecast.reshape(-1, view.forecast.shape[-1]),
+    ),
+    "periods_left": Block(
+        lambda network: ["share"],
+        lambda network: np.ones(1),
+        lambda view: (view.periods_left / view.periods)[None],
+    ),
+}
+STANDARD_BLOCKS = ("on_hand", "backorders", "pipeline", "pending", "in_transit", "last_demand", "forecast")
+LIMIT = 100.0  # entries are clipped at this many times their natural scale
+
+
+class Observation:
+    """The observation vector: which blocks it holds, the names and bounds of its entries, and its values.
+
+    Parameters
+    ----------
+    network : Network
+        The chain that is observed.
+    blocks : sequence of str, optional
+        Names from `BLOCKS`; by default the blocks that make the state known, with ``periods_left`` where the horizon
+        is real. Blocks without entries, or whose entries never move, are left out of the default.
+    scaled : bool
+        Divide each entry by its natural scale, for learning agents.
+    """
+
+    def __init__(self, network: Network, blocks: Sequence[str] | None = None, scaled: bool = False):
+        for name in blocks or ():
+            if name not in BLOCKS:
+                raise InputError("observation.blocks", f"{name!r} is unknown; {suggest(name, BLOCKS)}")
+        self.network, self.scaled = network, scaled
+        self.blocks = tuple(blocks) if blocks is not None else standard_blocks(network)
+        if not self.blocks:
+            raise InputError("observation.blocks", f"empty; name at least one of {list(BLOCKS)}")
+        chosen = [(name, BLOCKS[name]) for name in self.blocks]
+        self.names = tuple(f"{name}.{entry}" for name, block in chosen for entry in block.names(network))
+        self._scales = np.concatenate([block.scales(network) for _, block in chosen])
+        unit = np.ones_like(self._scales) if scaled else self._scales
+        signed = np.concatenate([np.full(len(block.names(network)), block.signed) for _, block in chosen])
+        self.high = (LIMIT * unit).astype(np.float32)
+        self.low = np.where(signed, -self.high, np.float32(0))
+
+    def __call__(self, view: View) -> np.ndarray:
+        """Return the observations of all environments, [B, D] float32."""
+        values = np.concatenate([BLOCKS[name].values(view) for name in self.blocks])
+        if self.scaled:
+            values = values / self._scales[:, None]
+        return np.clip(values.T, self.low, self.high, dtype=np.float32, casting="unsafe")
+
+
+def standard_blocks(network: Network) -> tuple[str, ...]:
+    """Return the blocks that make the network's state known, without those that are always zero."""
+    idle = set()
+    if all(mode == "push" and not source.carries for mode, source in zip(network.modes, network.sources, strict=True)):
+        idle.add("pending")
+    if not any(network.order_delays):
+        idle.add("in_transit")
+    if all(market.waiting_share == 0 for market in network.markets.values()):
+        idle.add("backorders")
+    if all(market.forecast.kind == "none" for market in network.markets.values()):
+        idle.add("forecast")
+    blocks = [name for name in STANDARD_BLOCKS if name not in idle]
+    return tuple(blocks + ["periods_left"] * network.horizon_is_real)

@@ -1,0 +1,139 @@
+"""A network as a decision task: what an agent sees, what it sets, what it is paid.
+
+`Task` puts an observation, an action space and a reward on an engine of B environments: vectors in, vectors out.
+Every door (single, vector, stable-baselines3) is a thin dress on it, so all of them mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pushpull.envs.accounting import COST_TERMS, KPIS
+from pushpull.envs.actions import ActionSpace, decode
+from pushpull.envs.checks import InputError, suggest
+from pushpull.envs.engine import Engine, Outcome
+from pushpull.envs.library import load_network
+from pushpull.envs.network import Network
+from pushpull.envs.observations import Observation
+from pushpull.envs.rewards import reward_scale, reward_weights, rewards
+
+
+class Task:
+    """B environments of one network with their observation, action and reward.
+
+    Parameters
+    ----------
+    network : str, Path, mapping or Network
+        A name from the library, a network file, its content, or the network itself.
+    num_envs : int
+        B.
+    decoupling_point : str or list of str, optional
+        Where the chain decouples, instead of where the network says.
+    reward : str or mapping
+        ``profit``, ``cost``, or weights by term.
+    observation : str, sequence or mapping, optional
+        ``physical`` (units) or ``scaled`` (divided by natural scales), a list of blocks, or
+        ``{blocks: [...], scaled: true}``.
+    action : {"physical", "normalised"}
+        Units, or [-1, 1].
+    scale_reward : bool
+        Divide the reward by what one period's demand is worth, for learning agents.
+    periods : int, optional
+        Length of an episode; by default the network's horizon.
+    backend : str
+        What computes the dynamics.
+    """
+
+    def __init__(
+        self,
+        network: str | Mapping[str, Any] | Network,
+        num_envs: int = 1,
+        decoupling_point: str | list[str] | None = None,
+        reward: str | Mapping[str, float] = "profit",
+        observation: str | Sequence[str] | Mapping[str, Any] | None = None,
+        action: str = "physical",
+        scale_reward: bool = False,
+        periods: int | None = None,
+        backend: str = "auto",
+    ):
+        self.network = load_network(network).with_decoupling_point(decoupling_point)
+        self.engine = Engine(self.network, num_envs, periods, backend)
+        self.action_space = ActionSpace(self.network, action)
+        self.observation = Observation(self.network, **_observation_settings(observation))
+        self._weights = reward_weights(reward)
+        self._reward_scale = reward_scale(self.network) if scale_reward else 1.0
+        self._outcome: Outcome | None = None
+
+    def reset(self, seed: int | Sequence[int]) -> np.ndarray:
+        """Start the first episode of the worlds seed, seed + 1, ...; return observations [B, D]."""
+        self.engine.reset(seed)
+        self._outcome = None
+        return self.observe()
+
+    def begin(self, which: np.ndarray) -> np.ndarray:
+        """Start the next episode in the environments of the mask `which`; return observations [B, D]."""
+        self.engine.begin(which)
+        return self.observe()
+
+    def step(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Run one period; return observations [B, D] and rewards [B]."""
+        vectors = np.asarray(vectors, dtype=np.float64)
+        expected = (self.engine.num_envs, len(self.action_space.entries))
+        if vectors.shape != expected:
+            names = list(self.action_space.names)
+            raise InputError("action", f"shape {list(vectors.shape)} does not fit; give {list(expected)} for {names}")
+        self._outcome = self.engine.step(decode(self.action_space, self.action_space.physical(vectors)))
+        outcome = self._outcome
+        paid = rewards(self._weights, outcome.costs, outcome.revenue, outcome.flows)
+        return self.observe(), paid / self._reward_scale
+
+    def observe(self) -> np.ndarray:
+        """Return the observations of now, [B, D] float32."""
+        return self.observation(self.engine.view())
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What the last period brought; None right after a reset."""
+        return self._outcome
+
+    def info(self) -> dict[str, np.ndarray]:
+        """Return, with the same keys always, the last period's money and the KPIs of the episode so far, [B] each."""
+        zero = np.zeros(self.engine.num_envs)
+        outcome = self._outcome
+        money = {f"period.cost.{term}": zero if outcome is None else outcome.costs[term] for term in COST_TERMS}
+        money["period.cost"] = zero if outcome is None else outcome.cost
+        money["period.revenue"] = zero if outcome is None else outcome.revenue
+        return {"seed": self.engine.seeds, "period": self.engine.clock, **money, **self.engine.kpis()}
+
+    @property
+    def info_keys(self) -> tuple[str, ...]:
+        """The keys of `info`."""
+        terms = [f"period.cost.{term}" for term in COST_TERMS]
+        return (
+            "seed",
+            "period",
+            *terms,
+            "period.cost",
+            "period.revenue",
+            *KPIS,
+            *(f"cost.{term}" for term in COST_TERMS),
+        )
+
+
+def _observation_settings(observation: Any) -> dict[str, Any]:
+    """Read the `observation` argument of an environment."""
+    if observation is None or observation == "physical":
+        return {}
+    if observation == "scaled":
+        return {"scaled": True}
+    if isinstance(observation, str):
+        raise InputError("observation", f"{observation!r} is unknown; {suggest(observation, ('physical', 'scaled'))}")
+    if isinstance(observation, Mapping):
+        for key in observation:
+            if key not in ("blocks", "scaled"):
+                raise InputError(f"observation.{key}", f"unknown key; {suggest(key, ('blocks', 'scaled'))}")
+        return dict(observation)
+    return {"blocks": list(observation)}
