@@ -1,0 +1,1 @@
+"""Who decides: heuristic, optimal, planned and learned policies behind one protocol."""

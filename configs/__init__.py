@@ -1,0 +1,1 @@
+"""The Hydra configuration tree: one folder per choice, one YAML file per value."""

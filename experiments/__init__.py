@@ -1,0 +1,1 @@
+"""What is run: the commands that train, evaluate, compare, tune and report."""
