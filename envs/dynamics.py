@@ -193,10 +193,10 @@ class _Period:
                     requests[j] = request
                     requested = requested + request
         target = {j: request + self.pending[j] if self._carries(j) else request for j, request in requests.items()}
-        self._pass({j: self._within_capacity(j, units) for j, units in target.items()})
+        starts = self._pass({j: self._within_capacity(j, units) for j, units in target.items()})
         for j in requests:
             self.order[j] = requests[j]
-            self.shortfall[j] = target[j] - self.started[j]
+            self.shortfall[j] = target[j] - starts[j]
             if self._carries(j):
                 self.pending[j] = self.shortfall[j]
 
@@ -347,10 +347,9 @@ class _Period:
         for j, mode in enumerate(self.network.modes):
             if mode != "push":
                 want[j] = self._within_capacity(j, self.pending[j])
-        before = list(self.started)
-        self._pass(want, serving=serving)
+        starts = self._pass(want, serving=serving)
         for j in want:
-            self.pending[j] = self.pending[j] - (self.started[j] - before[j])
+            self.pending[j] = self.pending[j] - starts[j]
             self.shortfall[j] = self.shortfall[j] + self.pending[j]
 
     def _within_capacity(self, j: int, units: Array) -> Array:
@@ -365,9 +364,9 @@ class _Period:
         rate = self.xp.floor(rate) if self.integer else rate
         return self.xp.minimum(units, rate - self.started[j])
 
-    def _pass(self, want: dict[int, Array], *, serving: bool = False) -> None:
-        """Go upstream to downstream once: start each stage's sources, then serve its market."""
-        network = self.network
+    def _pass(self, want: dict[int, Array], *, serving: bool = False) -> dict[int, Array]:
+        """Go upstream to downstream once: start each stage's sources, then serve its market; return the starts."""
+        network, starts = self.network, {}
         need = [
             _total([units * want[j] for j, units in self._draws(m, want)] or [self.zero])
             for m in range(len(network.stages))
@@ -376,10 +375,11 @@ class _Period:
         for i in network.stage_order:
             for j in network.sources_of[i]:
                 if j in want:
-                    self._start(i, j, want[j], need, final)
+                    starts[j] = self._start(i, j, want[j], need, final)
             if serving and i in network.markets:
                 self._serve(i)
             final[i] = self.on_hand[i]
+        return starts
 
     def _draws(self, m: int, want: dict[int, Array]) -> list[tuple[int, float]]:
         """Sources that draw on stage m in this event, with the units they take per unit made."""
@@ -387,8 +387,8 @@ class _Period:
             (j, units) for j in self.network.users_of[m] if j in want for k, units in self.network.inputs[j] if k == m
         ]
 
-    def _start(self, i: int, j: int, want: Array, need: list[Array], final: list[Array]) -> None:
-        """Start what the inputs allow, consume them, and fill the pipeline."""
+    def _start(self, i: int, j: int, want: Array, need: list[Array], final: list[Array]) -> Array:
+        """Start what the inputs allow, consume them, and fill the pipeline; return the units started."""
         xp, inputs = self.xp, self.network.inputs[j]
         units = want
         for m, per_unit in inputs:
@@ -408,6 +408,7 @@ class _Period:
             self._join_stock(j, source, units)
         else:
             self.pipeline[j][-1] = self.pipeline[j][-1] + units
+        return units
 
     def _join_stock(self, j: int, source: Source, units: Array) -> None:
         """Put units that are due on hand, or let them wait outside while receipts are disrupted."""
@@ -422,13 +423,12 @@ class _Period:
     def _serve(self, i: int) -> None:
         """Ship to stage i's market, oldest demand first; what stays owed waits or is lost."""
         xp, share = self.xp, self.network.markets[i].waiting_share
-        owed_before = self.owed[i] - self.demanded[i]
         self.shipped[i] = xp.minimum(self.on_hand[i], self.owed[i])
         self.on_hand[i] = self.on_hand[i] - self.shipped[i]
         self.owed[i] = self.owed[i] - self.shipped[i]
-        self.on_time[i] = xp.maximum(self.shipped[i] - owed_before, 0.0)
+        unmet = xp.minimum(self.demanded[i], self.owed[i])
+        self.on_time[i] = self.demanded[i] - unmet
         if share < 1:
-            unmet = self.demanded[i] - self.on_time[i]
             waits = share * unmet
             self.lost[i] = unmet - (xp.round(waits) if self.integer else waits)
             self.owed[i] = self.owed[i] - self.lost[i]
