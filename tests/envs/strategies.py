@@ -1,0 +1,261 @@
+"""Random networks, random plans for them, and a player that runs the one on the other.
+
+`networks` draws the mapping of a network: any acyclic chain of up to six stages with any combination of settings that
+the door accepts. `plans` draws what the agent and the outside world do to it for some periods, tame or wild. `play`
+hands both to ``dynamics.step`` and returns every state and flow.
+
+Quantities have few digits, so that no true amount is as small as dust; shares, availabilities and forecasts of integer
+networks are multiples of 1/8, so that rounding does not depend on the precision of the arithmetic.
+
+Tests wear ``@hunt(n)``: n examples, the same ones every time. ``PUSHPULL_HUNT=50 pytest tests/envs/test_properties.py``
+tries 50 times as many, new ones every time.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+from pushpull.envs import Network, dynamics
+from pushpull.envs.network import SEQUENCES
+
+LONGER = int(os.environ.get("PUSHPULL_HUNT", "1"))
+INFINITE = float("inf")
+
+
+def hunt(examples: int) -> settings:
+    """Return settings of a property test: repeatable and quick to fail, unless a longer hunt is asked for."""
+    return settings(
+        phases=[Phase.explicit, Phase.generate] + [Phase.shrink] * (LONGER > 1),
+        report_multiple_bugs=False,
+        max_examples=examples * LONGER,
+        derandomize=LONGER == 1,
+        database=None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+@dataclass
+class Plan:
+    """What the agent and the outside world do in T periods; every column is filled, whether a source uses it or not."""
+
+    quantity: np.ndarray  # [T, J]
+    threshold: np.ndarray  # [T, J]
+    gap: np.ndarray  # [T, J]
+    demand: np.ndarray  # [T, M]
+    available: np.ndarray | None  # [T, J]
+
+
+# --- networks ------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def networks(draw: st.DrawFn, units: str | None = None, allocation: str | None = None) -> dict[str, Any]:
+    """Draw the mapping of a network, with its stages declared in any order."""
+    units = units or draw(st.sampled_from(["integer", "real"]))
+    names = [f"s{i}" for i in range(draw(st.integers(1, 6)))]
+    mode = draw(st.sampled_from(["push", "pull", "mixed", "any", "implied"]))
+    stages = {}
+    for i, name in enumerate(names):
+        sources = [draw(_sources(units, names[:i], mode)) for _ in range(draw(st.sampled_from([1, 1, 2, 3])))]
+        stages[name] = {
+            "initial_on_hand": draw(_amount(units)),
+            "holding_cost": draw(st.integers(0, 4)),
+            "sources": sources,
+        }
+        if name == names[-1] or draw(st.integers(0, 2)) == 0:
+            stages[name]["market"] = draw(_markets())
+            if draw(st.booleans()) and stages[name]["market"]["stockout"] not in ("lost", {"partial": 0}):
+                stages[name]["initial_owed"] = draw(_amount(units))
+    for name in names:
+        for source in stages[name]["sources"]:
+            draw(_limits(units, source, sorted(downstream(stages, name))))
+    mapping = {
+        "sequence": list(draw(st.sampled_from(list(SEQUENCES.values())))),
+        "units": units,
+        "rounding": draw(st.sampled_from(["round", "truncate"])),
+        "allocation": allocation or draw(st.sampled_from(["proportional", "priority"])),
+        "stages": {name: stages[name] for name in draw(st.permutations(names))},
+    }
+    if mode == "implied":
+        mapping["decoupling_point"] = draw(st.sampled_from(["supply", "market", *names]))
+    return mapping
+
+
+def downstream(stages: dict[str, Any], name: str) -> set[str]:
+    """Return the stage and all that draw on it, directly or through others."""
+    found, grown = set(), {name}
+    while found != grown:
+        found = grown
+        grown = found | {
+            stage
+            for stage, entry in stages.items()
+            for source in entry["sources"]
+            if found & set(source.get("inputs", {}))
+        }
+    return found
+
+
+def _amount(units: str, low: int = 0, high: int = 30) -> st.SearchStrategy[float]:
+    return (
+        st.integers(low, high)
+        if units == "integer"
+        else st.integers(1000 * low, 1000 * high).map(lambda thousandths: thousandths / 1000)
+    )
+
+
+def _markets() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "demand": st.fixed_dictionaries(
+                {"kind": st.just("poisson"), "mean": st.integers(0, 80).map(lambda eighths: eighths / 8)}
+            ),
+            "stockout": st.sampled_from(
+                ["backorder", "backorder", "lost", {"partial": 0}, {"partial": 0.375}, {"partial": 0.5}]
+            ),
+            "price": st.integers(0, 9),
+            "backorder_cost": st.integers(0, 9),
+            "lost_sale_cost": st.integers(0, 9),
+        }
+    )
+
+
+@st.composite
+def _sources(draw: st.DrawFn, units: str, suppliers: list[str], mode: str) -> dict[str, Any]:
+    """Draw a source, all but what depends on the stages downstream of it."""
+    coefficients = [1, 1, 2, 3] if units == "integer" else [1, 1, 2, 3, 0.5, 1.3]
+    source: dict[str, Any] = {"lead_time": draw(st.integers(0, 3))}
+    if suppliers:
+        source["inputs"] = draw(
+            st.dictionaries(st.sampled_from(suppliers), st.sampled_from(coefficients), min_size=0, max_size=3)
+        )
+    if mode != "implied":
+        source["mode"] = draw(st.sampled_from(["push", "pull", "mixed"])) if mode == "any" else mode
+    source["initial_pipeline"] = draw(st.lists(_amount(units), max_size=source["lead_time"]))
+    lot = source["lot"] = draw(_lots(units))
+    if draw(st.booleans()):
+        source["capacity"] = draw(st.one_of(_amount(units, low=1), st.sampled_from([2.5, 7.75])))
+    if draw(st.integers(0, 3)) == 0:
+        source["max_order"] = lot.get("Q", 0) + draw(_amount(units, low=1))
+    if draw(st.integers(0, 3)) == 0:
+        source["review_period"] = draw(st.integers(1, 3))
+        source["review_offset"] = draw(st.integers(0, source["review_period"] - 1))
+    if mode == "implied" or source["mode"] == "pull":
+        source["order_delay"] = draw(st.sampled_from([0, 0, 0, 1, 2]))
+    if mode == "implied" or source["mode"] != "mixed":
+        source["shortfall"] = draw(st.sampled_from([None, "carry"]))
+    if draw(st.booleans()):
+        source["disruption"] = {"affects": draw(st.sampled_from(["start", "order", "transit", "receipt"]))}
+    for cost in ("shortfall_cost", "unit_cost", "fixed_cost", "pipeline_holding_cost"):
+        source[cost] = draw(st.integers(0, 4))
+    return source
+
+
+@st.composite
+def _lots(draw: st.DrawFn, units: str) -> dict[str, Any]:
+    lot: dict[str, Any] = {"rule": draw(st.sampled_from(["base_stock", "s_S", "r_nQ", "smoothed"]))}
+    if lot["rule"] == "s_S" and draw(st.booleans()):
+        lot["gap"] = draw(_amount(units))
+    if lot["rule"] == "r_nQ":
+        lot |= {"Q": draw(_amount(units, low=1, high=9)), "at_most_one": draw(st.booleans())}
+    if lot["rule"] == "smoothed":
+        lot["adjust_time"] = draw(st.sampled_from([1, 2, 4]))
+    return lot
+
+
+@st.composite
+def _limits(draw: st.DrawFn, units: str, source: dict[str, Any], reach: list[str]) -> None:
+    """Add to a source what it looks at: the basis of its threshold and its cards, over stages within reach."""
+    over = st.one_of(st.none(), st.lists(st.sampled_from(reach), min_size=1, unique=True))
+    source["basis"] = draw(st.sampled_from(["installation", "installation", "echelon", "physical"]))
+    if source["basis"] == "physical":
+        source["over"] = draw(over)
+    if draw(st.integers(0, 2)) == 0:
+        source["cards"] = {"limit": draw(_amount(units)), "over": draw(over)}
+
+
+# --- plans ---------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def plans(
+    draw: st.DrawFn, network: Network, periods: int = 8, wild: bool = False, disrupted: bool | None = None
+) -> Plan:
+    """Draw actions, demand and availability; wild actions are negative, huge, fractional or minus infinity."""
+    units, shape = network.units, (periods, len(network.sources))
+    tame = _amount(units, high=50)
+    if wild:
+        odd = st.sampled_from([-1e9, -7.0, -0.5, 0.4999, 0.5, 1.5, 2.5, 1e9, 1e9 + 0.5])
+        actions = st.one_of(tame, odd, st.floats(-100, 100), st.floats(-1e9, 1e9))
+    else:
+        actions = tame
+    thresholds = st.one_of(actions, actions, st.just(-INFINITE)) if wild else actions
+    disrupted = draw(st.booleans()) if disrupted is None else disrupted
+    shares = st.sampled_from([1.0, 1.0, 1.0, 0.0, 0.0, 0.125, 0.5, 0.75])
+    return Plan(
+        quantity=draw(_table(actions, shape)),
+        threshold=draw(_table(thresholds, shape)),
+        gap=draw(_table(actions, shape)),
+        demand=draw(_table(_amount(units, high=20), (periods, len(network.markets)))),
+        available=draw(_table(shares, shape)) if disrupted else None,
+    )
+
+
+def _table(entries: st.SearchStrategy[float], shape: tuple[int, int]) -> st.SearchStrategy[np.ndarray]:
+    size = shape[0] * shape[1]
+    return st.lists(entries, min_size=size, max_size=size).map(lambda values: np.reshape(values, shape).astype(float))
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn, units: str | None = None, wild: bool = False, allocation: str | None = None
+) -> tuple[dict[str, Any], Plan]:
+    """Draw the mapping of a network and a plan for it."""
+    mapping = draw(networks(units, allocation))
+    return mapping, draw(plans(Network.from_dict(mapping), wild=wild))
+
+
+# --- the player ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Period:
+    """One period as it was played."""
+
+    before: dynamics.State
+    flows: dynamics.Flows
+    after: dynamics.State
+
+
+def play(network: Network, *plans: Plan, xp: Any = np, dtype: str = "float64", start: int = 0) -> list[Period]:
+    """Run plans side by side, one environment each; environment b starts in period `start` + b."""
+    kind = {"dtype": getattr(xp, dtype)}
+
+    def column(tables: list[np.ndarray], t: int) -> Any:
+        return xp.asarray(np.stack([table[t] for table in tables], axis=1), **kind)
+
+    state = dynamics.initial_state(xp, network, len(plans), **kind)
+    state = dynamics.State(**{**vars(state), "period": start + xp.arange(len(plans))})
+    means = [market.demand.mean for market in network.markets.values() if market.demand is not None]
+    forecast = xp.asarray([[mean] * len(plans) for mean in means], **kind)
+    periods = []
+    for t in range(len(plans[0].demand)):
+        available = [plan.available for plan in plans if plan.available is not None]
+        outside = dynamics.Exogenous(
+            demand=column([plan.demand for plan in plans], t),
+            available=column(available, t) if available else None,
+            forecast=forecast,
+        )
+        action = dynamics.Action(
+            *(column([getattr(plan, name) for plan in plans], t) for name in ("quantity", "threshold", "gap"))
+        )
+        before = state
+        state, flows = dynamics.step(xp, network, before, outside, action)
+        periods.append(Period(before, flows, state))
+    return periods

@@ -1,0 +1,479 @@
+"""What holds on every network, whatever the agent does: nothing is created, nothing is exceeded, all engines agree.
+
+The laws of one period are written over recorded states and flows, and know nothing of how a period is computed.
+Longer hunts: see `strategies`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pushpull.envs import Network, dynamics
+from pushpull.envs.backends import namespace, to_numpy
+from tests.envs.strategies import INFINITE, Period, Plan, cases, downstream, hunt, networks, plans, play
+
+FLOWS = tuple(dynamics.Flows.__dataclass_fields__)
+STATES = tuple(dynamics.State.__dataclass_fields__)
+
+
+def columns(periods: list[Period], column: int = 0) -> dict[str, np.ndarray]:
+    """Return everything that was recorded of one environment, by name, with time as the first axis."""
+    states = {f"after.{name}": [getattr(period.after, name) for period in periods] for name in STATES}
+    flows = {name: [getattr(period.flows, name) for period in periods] for name in FLOWS}
+    return {
+        name: np.stack([to_numpy(value)[..., column] for value in values]) for name, values in (states | flows).items()
+    }
+
+
+def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray], tolerance: float = 0.0) -> None:
+    """Compare two recordings, bit for bit or within a tolerance relative to the largest number of each kind."""
+    for name, values in one.items():
+        scale = max(1.0, float(np.max(np.abs(values), initial=0)))
+        np.testing.assert_allclose(other[name], values, rtol=0, atol=tolerance * scale, err_msg=name)
+
+
+# --- the laws of one period ----------------------------------------------------------------------------------------
+
+
+@hunt(120)
+@given(cases(wild=True))
+def test_no_action_breaks_a_law(case):
+    mapping, plan = case
+    network = Network.from_dict(mapping)
+    for t, period in enumerate(play(network, plan)):
+        available = np.ones(len(network.sources)) if plan.available is None else plan.available[t]
+        scale = max(
+            1.0,
+            *(
+                float(np.max(np.abs(rows), initial=0))
+                for part in (period.before, period.flows)
+                for rows in vars(part).values()
+            ),
+        )
+        close = 0.0 if network.units == "integer" else 1e-9 * scale
+        for law in LAWS:
+            law(network, period, available, close)
+
+
+def nothing_is_negative(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    for part in (period.flows, period.after):
+        for name, rows in vars(part).items():
+            assert np.all(np.isfinite(rows)) and np.all(rows >= 0), name
+
+
+def integer_networks_stay_whole(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    for part in (period.flows, period.after):
+        for name, rows in vars(part).items():
+            assert network.units == "real" or np.all(rows == np.round(rows)), name
+
+
+def stock_is_conserved(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """Stock after = before + receipts - what users consumed - what was shipped."""
+    flows = period.flows
+    for i in range(len(network.stages)):
+        consumed = sum(
+            units * flows.start[j, 0] for j in network.users_of[i] for m, units in network.inputs[j] if m == i
+        )
+        received = sum(flows.receipt[j, 0] for j in network.sources_of[i])
+        expected = period.before.on_hand[i, 0] + received - consumed - flows.shipped[i, 0]
+        assert abs(period.after.on_hand[i, 0] - expected) <= close
+
+
+def what_is_owed_is_conserved(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """Owed after = before + demand - shipped - lost; only the market's own rule loses units."""
+    before, flows = period.before, period.flows
+    expected = before.owed + flows.demand - flows.shipped - flows.lost
+    assert np.all(np.abs(period.after.owed - expected) <= close)
+    assert np.all(flows.shipped_on_time <= np.minimum(flows.demand, flows.shipped + close))
+    newly_unmet = flows.demand - flows.shipped_on_time
+    for i in range(len(network.stages)):
+        lost_share = 1 - network.markets[i].waiting_share if i in network.markets else 0
+        rounding = 0.5 if network.units == "integer" and 0 < lost_share < 1 else 0
+        assert abs(flows.lost[i, 0] - lost_share * newly_unmet[i, 0]) <= rounding + close
+
+
+def no_customer_waits_beside_stock(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    missed = period.after.owed + period.flows.lost
+    assert np.all((missed <= close) | (period.after.on_hand <= close))
+
+
+def pipelines_are_conserved(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    before, after = pipelines(network, period.before), pipelines(network, period.after)
+    for j in range(len(network.sources)):
+        flows = period.flows
+        expected = before[j].sum() + flows.start[j, 0] - flows.receipt[j, 0]
+        assert abs(after[j].sum() - expected) <= close and abs(flows.in_process[j, 0] - expected) <= close
+
+
+def lead_times_are_kept(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """Without a disruption of transit or receipt, what is due is received and the rest moves up by one period."""
+    before, after = pipelines(network, period.before), pipelines(network, period.after)
+    for j, source in enumerate(network.sources):
+        if source.disruption is None or source.disruption.affects not in ("transit", "receipt") or available[j] > 0:
+            start, receipt = period.flows.start[j, 0], period.flows.receipt[j, 0]
+            if source.lead_time == 0:
+                assert abs(receipt - before[j][0] - start) <= close and after[j][0] == 0
+            else:
+                assert receipt == before[j][0]
+                np.testing.assert_array_equal(after[j], [*before[j][1:-1], before[j][-1] + start, 0])
+
+
+def requests_are_conserved(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """What was carried and what was asked is started, or falls short; who carries keeps the shortfall."""
+    before, flows, after = period.before, period.flows, period.after
+    travelling, travelling_after = transits(network, before), transits(network, after)
+    for j, mode in enumerate(network.modes):
+        asked = flows.order[j, 0]
+        if len(travelling[j]):
+            np.testing.assert_array_equal(travelling_after[j], [*travelling[j][1:], asked])
+            asked = travelling[j][0]
+        assert abs(before.pending[j, 0] + asked - flows.start[j, 0] - flows.shortfall[j, 0]) <= close
+        if mode == "pull" or (mode == "push" and network.sources[j].shortfall == "carry"):
+            assert after.pending[j, 0] == flows.shortfall[j, 0]
+        elif mode == "push":
+            assert after.pending[j, 0] == 0
+        else:
+            assert after.pending[j, 0] <= flows.shortfall[j, 0]
+
+
+def capacity_is_kept(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    for j, source in enumerate(network.sources):
+        share = available[j] if source.disruption is None or source.disruption.affects == "start" else 1
+        rate = source.capacity * share if share else 0
+        assert period.flows.start[j, 0] <= (np.floor(rate) if network.units == "integer" else rate + close)
+
+
+def orders_are_capped(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """A pull order keeps to max_order, whole lots, review periods and order disruptions."""
+    for j, (source, mode) in enumerate(zip(network.sources, network.modes, strict=True)):
+        order = period.flows.order[j, 0]
+        stopped = source.disruption is not None and source.disruption.affects == "order" and available[j] == 0
+        if stopped or (period.before.period[0] - source.review_offset) % source.review_period:
+            assert order == 0
+        if mode == "pull":
+            assert order <= source.max_order
+            if source.lot.Q is not None:
+                lots = order / source.lot.Q
+                assert abs(lots - round(lots)) <= 1e-9 * max(1, lots)
+                assert not source.lot.at_most_one or lots <= 1
+
+
+def cards_are_kept(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """Where all sources of a stage count cards over it alone, its own orders never lift it above the largest limit."""
+    for i, name in enumerate(network.stage_names):
+        cards = [network.sources[j].cards for j in network.sources_of[i]]
+        if all(card is not None and (card.over is None or set(card.over) == {name}) for card in cards):
+            held = [
+                sum(
+                    state.pending[j, 0] + pipelines(network, state)[j].sum() + transits(network, state)[j].sum()
+                    for j in network.sources_of[i]
+                )
+                + state.on_hand[i, 0]
+                for state in (period.before, period.after)
+            ]
+            assert held[1] <= max(held[0], *(card.limit for card in cards if card is not None)) + close
+    for source, mode, order in zip(network.sources, network.modes, period.flows.order, strict=True):
+        assert source.cards is None or mode == "mixed" or order[0] <= source.cards.limit + close
+
+
+def no_source_idles(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """By priority, a pull source that leaves orders waiting has no capacity left, or lacks an input."""
+    for j, source in enumerate(network.sources):
+        if network.modes[j] == "pull" and network.allocation == "priority":
+            least = 1 if network.units == "integer" else 1e-8 + close
+            share = available[j] if source.disruption is None or source.disruption.affects == "start" else 1
+            rate = source.capacity * share if share else 0
+            can_start = rate - period.flows.start[j, 0] >= least
+            has_inputs = all(period.after.on_hand[m, 0] >= units * least for m, units in network.inputs[j])
+            assert not (period.after.pending[j, 0] >= least and can_start and has_inputs)
+
+
+LAWS = (
+    nothing_is_negative,
+    integer_networks_stay_whole,
+    stock_is_conserved,
+    what_is_owed_is_conserved,
+    no_customer_waits_beside_stock,
+    pipelines_are_conserved,
+    lead_times_are_kept,
+    requests_are_conserved,
+    capacity_is_kept,
+    orders_are_capped,
+    cards_are_kept,
+    no_source_idles,
+)
+
+
+def pipelines(network: Network, state: dynamics.State) -> list[np.ndarray]:
+    """Cut the pipeline of the first environment by source."""
+    return np.split(state.pipeline[:, 0], np.cumsum([source.lead_time + 1 for source in network.sources])[:-1])
+
+
+def transits(network: Network, state: dynamics.State) -> list[np.ndarray]:
+    """Cut the orders in transit of the first environment by source."""
+    return np.split(state.in_transit[:, 0], np.cumsum(network.order_delays)[:-1])
+
+
+# --- engines agree -------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[dict[str, Any], list[Plan]]:
+    mapping = draw(networks())
+    network, disrupted = Network.from_dict(mapping), draw(st.booleans())
+    return mapping, [draw(plans(network, periods=5, wild=wild, disrupted=disrupted)) for wild in (True, False, True)]
+
+
+@hunt(40)
+@given(batches())
+def test_a_batch_is_its_members_played_alone(batch):
+    mapping, members = batch
+    network = Network.from_dict(mapping)
+    together = play(network, *members)
+    for b, plan in enumerate(members):
+        assert_same(columns(play(network, plan, start=b)), columns(together, b))
+
+
+@hunt(30)
+@given(cases(wild=True))
+def test_torch_is_numpy(case):
+    mapping, plan = case
+    network = Network.from_dict(mapping)
+    tolerance = 0.0 if network.units == "integer" else 1e-9
+    assert_same(columns(play(network, plan)), columns(play(network, plan, xp=namespace("torch"))), tolerance)
+
+
+@hunt(40)
+@given(cases(units="integer"))
+def test_single_precision_is_exact_in_integer_units(case):
+    mapping, plan = case
+    network = Network.from_dict(mapping)
+    assert_same(columns(play(network, plan)), columns(play(network, plan, dtype="float32")))
+
+
+# --- one model, many corners: settings that say the same in other words --------------------------------------------
+
+
+@dataclass
+class Site:
+    """One source of a mapping, and its columns of the plan, to be edited in place."""
+
+    source: dict[str, Any]
+    mode: str
+    units: str
+    is_last: bool  # no stage draws on its own
+    quantity: np.ndarray  # [T]
+    threshold: np.ndarray
+    gap: np.ndarray
+
+
+def mixed_with_quantity_zero_is_pull(site: Site) -> None:
+    if site.mode == "pull" and not site.source.get("order_delay"):
+        _become_mixed(site.source)
+        site.quantity[:] = 0
+
+
+def mixed_with_threshold_minus_infinity_is_push(site: Site) -> None:
+    if site.mode == "push" and site.source.get("shortfall") != "carry":
+        _become_mixed(site.source)
+        site.threshold[:] = -INFINITE
+
+
+def _become_mixed(source: dict[str, Any]) -> None:
+    source["mode"] = "mixed"
+    source.pop("shortfall", None)
+    source.pop("order_delay", None)
+
+
+def a_mode_may_be_stated_or_implied(site: Site) -> None:
+    site.source["mode"] = site.mode
+    if site.mode == "push":
+        site.source.pop("order_delay", None)
+
+
+def columns_without_use_are_ignored(site: Site) -> None:
+    if site.mode == "pull":
+        site.quantity[:] = 777
+    if site.mode == "push":
+        site.threshold[:] = 777
+    if site.mode == "push" or site.source["lot"]["rule"] != "s_S" or "gap" in site.source["lot"]:
+        site.gap[:] = 777
+
+
+def what_cannot_bind_may_be_left_out(site: Site) -> None:
+    for key, value in {"capacity": 1e6, "max_order": 1e6, "cards": {"limit": 1e6}, "review_period": 1}.items():
+        site.source.setdefault(key, value)
+
+
+def base_stock_is_s_S_with_gap_zero(site: Site) -> None:  # noqa: N802  (s, S) is the policy's name
+    if site.source["lot"]["rule"] == "base_stock":
+        site.source["lot"] = {"rule": "s_S", "gap": 0}
+
+
+def base_stock_is_one_unit_lots_from_one_lower(site: Site) -> None:
+    if site.source["lot"]["rule"] == "base_stock" and site.units == "integer":
+        site.source["lot"] = {"rule": "r_nQ", "Q": 1}
+        site.threshold -= 1
+
+
+def base_stock_is_smoothed_over_one_period(site: Site) -> None:
+    if site.source["lot"]["rule"] == "base_stock":
+        site.source["lot"] = {"rule": "smoothed", "adjust_time": 1}
+
+
+def the_echelon_of_a_last_stage_is_its_installation(site: Site) -> None:
+    if site.is_last and site.source["basis"] == "installation":
+        site.source["basis"] = "echelon"
+
+
+CORNERS = (
+    mixed_with_quantity_zero_is_pull,
+    mixed_with_threshold_minus_infinity_is_push,
+    a_mode_may_be_stated_or_implied,
+    columns_without_use_are_ignored,
+    what_cannot_bind_may_be_left_out,
+    base_stock_is_s_S_with_gap_zero,
+    base_stock_is_one_unit_lots_from_one_lower,
+    base_stock_is_smoothed_over_one_period,
+    the_echelon_of_a_last_stage_is_its_installation,
+)
+
+
+@pytest.mark.parametrize("corner", CORNERS, ids=lambda corner: corner.__name__)
+@hunt(25)
+@given(case=cases())
+def test_corner(corner: Callable[[Site], None], case):
+    mapping, plan = case
+    network = Network.from_dict(mapping)
+    edited, edited_plan = copy.deepcopy(mapping), copy.deepcopy(plan)
+    modes = iter(network.modes)
+    for name, entry in edited["stages"].items():
+        for j, source in zip(network.sources_of[network.stage_names.index(name)], entry["sources"], strict=True):
+            drawn = [getattr(edited_plan, field)[:, j] for field in ("quantity", "threshold", "gap")]
+            corner(Site(source, next(modes), network.units, downstream(mapping["stages"], name) == {name}, *drawn))
+    tolerance = 0.0 if network.units == "integer" else 1e-9
+    assert_same(columns(play(network, plan)), columns(play(Network.from_dict(edited), edited_plan)), tolerance)
+
+
+@hunt(25)
+@given(cases())
+def test_full_availability_is_none_recorded(case):
+    mapping, plan = case
+    network = Network.from_dict(mapping)
+    plan.available = None
+    ones = copy.copy(plan)
+    ones.available = np.ones(plan.quantity.shape)
+    assert_same(columns(play(network, plan)), columns(play(network, ones)))
+
+
+@hunt(40)
+@given(case=cases(units="integer", allocation="proportional"), random=st.randoms(use_true_random=False))
+def test_the_order_of_stages_is_nothing_but_a_priority(case, random):
+    """With proportional allocation, in integer units, the stages may be declared in any order."""
+    mapping, plan = case
+    network = Network.from_dict(mapping)
+    names = list(mapping["stages"])
+    random.shuffle(names)
+    shuffled = Network.from_dict({**mapping, "stages": {name: mapping["stages"][name] for name in names}})
+    stage = [network.stage_names.index(name) for name in names]
+    source = [j for i in stage for j in network.sources_of[i]]
+    market = [list(network.markets).index(i) for i in stage if i in network.markets]
+    rows = {"quantity": source, "threshold": source, "gap": source, "available": source, "demand": market}
+    tables: dict[str, Any] = {
+        name: None if table is None else table[:, rows[name]] for name, table in vars(plan).items()
+    }
+    one, other = columns(play(network, plan)), columns(play(shuffled, Plan(**tables)))
+    for name in ("demand", "shipped", "lost", "on_hand", "owed"):
+        np.testing.assert_array_equal(one[name][:, stage], other[name], err_msg=name)
+    for name in ("order", "start", "receipt", "shortfall", "in_process"):
+        np.testing.assert_array_equal(one[name][:, source], other[name], err_msg=name)
+
+
+@hunt(40)
+@given(cases(units="integer"))
+def test_a_single_user_takes_all_it_can_by_either_allocation(case):
+    mapping, plan = case
+    for entry in mapping["stages"].values():  # a chain: every stage draws on none but the one declared before it
+        for source in entry["sources"]:
+            source.pop("inputs", None)
+            source.pop("over", None)
+            source.get("cards", {}).pop("over", None)
+    names = list(mapping["stages"])
+    for supplier, name in pairwise(names):
+        mapping["stages"][name]["sources"][0]["inputs"] = {supplier: 2}
+    one, other = (
+        columns(play(Network.from_dict({**mapping, "allocation": allocation}), plan))
+        for allocation in ("proportional", "priority")
+    )
+    assert_same(one, other)
+
+
+QUANTITIES = {
+    "initial_on_hand",
+    "initial_owed",
+    "initial_pipeline",
+    "capacity",
+    "max_order",
+    "limit",
+    "gap",
+    "Q",
+    "mean",
+}
+
+
+@hunt(40)
+@given(cases(units="real"))
+def test_real_units_may_be_any_unit(case):
+    """Count in quarters and every state and flow is four times as large, to the bit: nothing depends on the unit."""
+    mapping, plan = case
+
+    def quarters(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {k: quarters(item, k) for k, item in value.items()}
+        if isinstance(value, list):
+            return [quarters(item, key) for item in value]
+        return 4 * value if key in QUANTITIES else value
+
+    scaled = Plan(**{name: table if name == "available" else 4 * table for name, table in vars(plan).items()})
+    one = columns(play(Network.from_dict(mapping), plan))
+    other = columns(play(Network.from_dict(quarters(mapping)), scaled))
+    for name in one:
+        expected = one[name] if name == "after.period" else 4 * one[name]
+        scale = max(1.0, float(np.max(expected, initial=0)))
+        np.testing.assert_allclose(other[name], expected, rtol=0, atol=1e-9 * scale, err_msg=name)
+
+
+# --- networks as mappings ------------------------------------------------------------------------------------------
+
+
+@hunt(60)
+@given(networks())
+def test_a_network_survives_its_mapping_and_yaml(mapping):
+    network = Network.from_dict(mapping)
+    assert Network.from_dict(network.to_dict()) == network
+    assert Network.from_dict(yaml.safe_load(yaml.safe_dump(network.to_dict(), sort_keys=False))) == network
+
+
+@hunt(60)
+@given(networks())
+def test_suppliers_come_first_and_requirements_solve_the_bill_of_materials(mapping):
+    """beta = I + largest coefficients x beta, the total requirements of input-output tables."""
+    network = Network.from_dict(mapping)
+    N = len(network.stages)
+    placed = {i: place for place, i in enumerate(network.stage_order)}
+    largest = np.zeros((N, N))
+    for j, i in enumerate(network.source_stage):
+        for m, units in network.inputs[j]:
+            assert placed[m] < placed[i]
+            largest[m, i] = max(largest[m, i], units)
+    np.testing.assert_allclose(network.requirements, np.linalg.inv(np.eye(N) - largest), atol=1e-9)
