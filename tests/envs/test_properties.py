@@ -315,7 +315,7 @@ def what_cannot_bind_may_be_left_out(site: Site) -> None:
         site.source.setdefault(key, value)
 
 
-def base_stock_is_s_S_with_gap_zero(site: Site) -> None:  # noqa: N802  (s, S) is the policy's name
+def base_stock_is_a_reorder_point_with_gap_zero(site: Site) -> None:
     if site.source["lot"]["rule"] == "base_stock":
         site.source["lot"] = {"rule": "s_S", "gap": 0}
 
@@ -342,7 +342,7 @@ CORNERS = (
     a_mode_may_be_stated_or_implied,
     columns_without_use_are_ignored,
     what_cannot_bind_may_be_left_out,
-    base_stock_is_s_S_with_gap_zero,
+    base_stock_is_a_reorder_point_with_gap_zero,
     base_stock_is_one_unit_lots_from_one_lower,
     base_stock_is_smoothed_over_one_period,
     the_echelon_of_a_last_stage_is_its_installation,
