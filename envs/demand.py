@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy  # scipy.special is slow to import; as an attribute it is when a law first needs it
 
 from pushpull.envs.checks import InputError, number, suggest
 from pushpull.envs.network import Demand
 
 DATA = Path(__file__).parent / "data"
+_Checked = Any  # a Demand, of which the keys of its own kind are set
 _LAST = 1 - 2.0**-53  # the largest double below 1; no uniform lies above it
 _FIRST = 2.0**-60  # a law's mass below this quantile is neglected where a lattice is laid
 _MOST_ENTRIES = 2**20
@@ -37,7 +38,7 @@ def uniforms_needed(demand: Demand) -> int:
 
 
 def sample(demand: Demand, uniforms: np.ndarray, units: str) -> np.ndarray:
-    """Turn uniforms into demand by inversion; every demand rises with its uniform.
+    """Turn uniforms into demand by inversion: the higher a period's uniform, the higher its demand, but in a trace.
 
     Parameters
     ----------
@@ -135,13 +136,13 @@ def longest_horizon(demand: Demand) -> float:
     """Return the number of periods that `demand` can be drawn for: the rows of a trace from its start on, else inf."""
     if demand.kind != "trace":
         return float("inf")
-    return len(read_trace(demand)) - (0 if demand.start == "random" else demand.start or 0)
+    return len(read_trace(demand)) - _first_row(demand)
 
 
 # --- periods ----------------------------------------------------------------------------------------------------------
 
 
-def _factors(demand: Demand, periods: int) -> np.ndarray:
+def _factors(demand: _Checked, periods: int) -> np.ndarray:
     """Return what scales demand in each period, [T]: season x linear trend x the listed value x the size's factor."""
     t = np.arange(periods)
     factors = np.maximum(0.0, 1 + demand.trend * t)
@@ -160,7 +161,7 @@ def _known(demand: Demand, units: str, periods: int) -> np.ndarray:
         return np.empty(0)
     path = _factors(demand, periods)
     if demand.kind == "trace":
-        rows = read_trace(demand)[demand.start or 0 :][:periods]
+        rows = read_trace(demand)[_first_row(demand) :][:periods]
         path = path[: len(rows)] * rows
     return _in_units(path, units)
 
@@ -206,7 +207,8 @@ def _atoms(values: np.ndarray, probabilities: np.ndarray, units: str) -> Law:
     probabilities = np.bincount(place, probabilities)
     values, probabilities = values[probabilities > 0], probabilities[probabilities > 0]
     probabilities = probabilities / probabilities.sum()
-    cumulated = np.append(np.cumsum(probabilities)[:-1], 1.0)
+    below, above = np.cumsum(probabilities), np.append(np.cumsum(probabilities[:0:-1])[::-1], 0.0)
+    cumulated = np.where(below < 0.5, below, 1 - above)  # exact at both ends
     centre = float(values @ probabilities)
     return Law(
         quantile=lambda u: values[np.minimum(np.searchsorted(cumulated, u, side="right"), len(values) - 1)],
@@ -226,8 +228,8 @@ def _smooth(quantile: Callable, cdf: Callable, mean: float, variance: float, uni
     law = Law(quantile, cdf, mean, variance, whole=False)
     if units == "real":
         return law
-    low, probabilities = _lattice(law, 1.0)
-    return _atoms(low + np.arange(len(probabilities)), probabilities, units)
+    k = _whole_numbers("sd", np.floor(quantile(_FIRST)), np.ceil(quantile(_LAST)))
+    return _atoms(k, _cells(law, k, 1.0), units)
 
 
 def _counts(mean: float, dispersion: float, units: str) -> Law:
@@ -245,47 +247,47 @@ def _counts(mean: float, dispersion: float, units: str) -> Law:
     return _atoms(k, np.exp(logarithms - logarithms.max()), units)
 
 
-def _poisson(demand: Demand, factor: float, units: str) -> Law:
+def _poisson(demand: _Checked, factor: float, units: str) -> Law:
     return _counts(demand.mean * factor, 0.0, units) if demand.mean > 0 else _constant(0.0, units)
 
 
-def _geometric(demand: Demand, factor: float, units: str) -> Law:
+def _geometric(demand: _Checked, factor: float, units: str) -> Law:
     return _counts(demand.mean * factor, 1.0, units) if demand.mean > 0 else _constant(0.0, units)
 
 
-def _negative_binomial(demand: Demand, factor: float, units: str) -> Law:
+def _negative_binomial(demand: _Checked, factor: float, units: str) -> Law:
     """Scale the mean and keep the dispersion, so that the variance stays above the mean."""
     return _counts(demand.mean * factor, (demand.sd**2 - demand.mean) / demand.mean**2, units)
 
 
-def _uniform_int(demand: Demand, factor: float, units: str) -> Law:
+def _uniform_int(demand: _Checked, factor: float, units: str) -> Law:
     values = _whole_numbers("high", demand.low, demand.high)
     return _atoms(values * factor, np.ones(len(values)), units)
 
 
-def _normal(demand: Demand, factor: float, units: str) -> Law:
-    """Clip at 0. With z = mean / sd and the loss L = phi(z) - z (1 - Phi(z)), E = mean + sd L (Zipkin 2000, C.2.5)."""
+def _normal(demand: _Checked, factor: float, units: str) -> Law:
+    """Clip at 0. With z = mean / sd and the loss L = phi(z) - z (1 - Phi(z)), E = mean + sd L (Zipkin 2000)."""
     mu, sd = demand.mean * factor, demand.sd * factor
     if sd == 0:
         return _constant(mu, units)
     z = mu / sd
-    density, above = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), special.ndtr(-z)
+    density, above = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), scipy.special.ndtr(-z)
     loss = density - z * above
-    second_moment = special.ndtr(z) - z * density + z**2 * above  # of the standard normal clipped at -z
+    second_moment = scipy.special.ndtr(z) - z * density + z**2 * above  # of the standard normal clipped at -z
     return _smooth(
-        quantile=lambda u: np.maximum(0.0, mu + sd * special.ndtri(u)),
-        cdf=lambda x: np.where(np.asarray(x) < 0, 0.0, special.ndtr((np.asarray(x) - mu) / sd)),
+        quantile=lambda u: np.maximum(0.0, mu + sd * scipy.special.ndtri(u)),
+        cdf=lambda x: np.where(np.asarray(x) < 0, 0.0, scipy.special.ndtr((np.asarray(x) - mu) / sd)),
         mean=float(mu + sd * loss),
         variance=float(sd**2 * (second_moment - loss**2)),
         units=units,
     )
 
 
-def _gamma(demand: Demand, factor: float, units: str) -> Law:
+def _gamma(demand: _Checked, factor: float, units: str) -> Law:
     shape, scale = (demand.mean / demand.sd) ** 2, demand.sd**2 / demand.mean * factor
     return _smooth(
-        quantile=lambda u: scale * special.gammaincinv(shape, u),
-        cdf=lambda x: special.gammainc(shape, np.maximum(0.0, x) / scale),
+        quantile=lambda u: scale * scipy.special.gammaincinv(shape, u),
+        cdf=lambda x: scipy.special.gammainc(shape, np.maximum(0.0, x) / scale),
         mean=shape * scale,
         variance=shape * scale**2,
         units=units,
@@ -298,7 +300,7 @@ def _empirical(values: Any, probabilities: Any, factor: float, units: str) -> La
     return _atoms(values * factor, weights, units)
 
 
-def _intermittent(demand: Demand, factor: float, units: str) -> Law:
+def _intermittent(demand: _Checked, factor: float, units: str) -> Law:
     """Mix 0 with the size: one uniform settles whether there is demand, and what is left of it how much."""
     p = demand.probability
     if p == 0:
@@ -313,7 +315,7 @@ def _intermittent(demand: Demand, factor: float, units: str) -> Law:
     )
 
 
-LAWS: dict[str, Callable[[Demand, float, str], Law]] = {
+LAWS: dict[str, Callable[[_Checked, float, str], Law]] = {
     "poisson": _poisson,
     "negative_binomial": _negative_binomial,
     "geometric": _geometric,
@@ -339,33 +341,34 @@ def _whole_numbers(field: str, low: float, high: float) -> np.ndarray:
 # --- sums over a lead time --------------------------------------------------------------------------------------------
 
 
-def _lattice(law: Law, step: float) -> tuple[float, np.ndarray]:
-    """Return the lowest cell of `law` on the lattice k x step, and the probability of each cell from there."""
-    low, high = np.floor(law.quantile(_FIRST) / step), np.ceil(law.quantile(_LAST) / step)
-    k = _whole_numbers("sd", low, high)
-    return float(low), np.diff(law.cdf((k + 0.5) * step), prepend=0.0)
+def _cells(law: Law, k: np.ndarray, step: float) -> np.ndarray:
+    """Return the probability of what lies nearest to each k x step, k rising by 1; the first takes all below it."""
+    return np.diff(law.cdf((k + 0.5) * step), prepend=0.0)
 
 
 def _sum_quantile(laws: list[Law], counts: np.ndarray, share: float) -> float:
-    """Return the quantile of the sum of independent demands, counts[k] of them of laws[k]."""
-    variance = sum(count * law.variance for law, count in zip(laws, counts, strict=True))
+    """Return the quantile of the sum of independent demands, counts[n] of them of laws[n]."""
+    variance = float(np.dot(counts, [law.variance for law in laws]))
     if variance == 0:
-        return sum(count * law.mean for law, count in zip(laws, counts, strict=True))
+        return float(np.dot(counts, [law.mean for law in laws]))
     whole = all(law.whole for law in laws)
-    step = 1.0 if whole else float(np.sqrt(variance)) / _CELLS_PER_SD
-    lattices = [_lattice(law, step) for law in laws]
-    low = sum(count * first for (first, _), count in zip(lattices, counts, strict=True))
-    length = int(sum(count * (len(cells) - 1) for (_, cells), count in zip(lattices, counts, strict=True))) + 1
-    transform = np.prod(
-        [np.fft.rfft(cells, length) ** count for (_, cells), count in zip(lattices, counts, strict=True)], axis=0
-    )
-    cells = np.fft.irfft(transform, length)
+    step = 1.0 if whole else np.sqrt(variance) / _CELLS_PER_SD
+    lattices = [
+        np.arange(float(np.floor(law.quantile(_FIRST) / step)), float(np.ceil(law.quantile(_LAST) / step)) + 1)
+        for law in laws
+    ]
+    lowest = np.dot(counts, [k[0] for k in lattices])
+    length = int(np.dot(counts, [len(k) - 1 for k in lattices])) + 1
+    transforms = [
+        np.fft.rfft(_cells(law, k, step), length) ** count for law, k, count in zip(laws, lattices, counts, strict=True)
+    ]
+    cells = np.fft.irfft(np.prod(transforms, axis=0), length)
     cumulated = np.cumsum(cells)
-    k = min(int(np.searchsorted(cumulated, share)), length - 1)
+    place = min(int(np.searchsorted(cumulated, share)), length - 1)
     if whole:
-        return float(low + k)
-    within = np.clip(1 - (cumulated[k] - share) / cells[k], 0.0, 1.0)
-    return float(max(0.0, (low + k - 0.5 + within) * step))
+        return float(lowest + place)
+    within = np.clip(1 - (cumulated[place] - share) / cells[place], 0.0, 1.0)
+    return float(max(0.0, (lowest + place - 0.5 + within) * step))
 
 
 # --- traces -----------------------------------------------------------------------------------------------------------
@@ -393,21 +396,25 @@ def read_trace(demand: Demand) -> np.ndarray:
     InputError
         If the file, the column, the rows or one of their values cannot be used.
     """
-    path = next((path for path in (Path(demand.file), DATA / demand.file) if path.is_file()), None)
+    file = str(demand.file)
+    path = next((path for path in (Path(file), DATA / file) if path.is_file()), None)
     if path is None:
         known = sorted(path.name for path in DATA.iterdir() if path.suffix in _READERS)
-        raise InputError(
-            "file", f"no file {demand.file!r}; give its full path or a built-in one; {suggest(demand.file, known)}"
-        )
+        hint = suggest(file, known)
+        raise InputError("file", f"no file {file!r}; give its full path or a history of the package; {hint}")
     status = path.stat()
-    rows = _read_column(path.resolve(), status.st_mtime_ns, status.st_size, demand.column, demand.rows)
-    if demand.start not in (None, "random") and demand.start >= len(rows):
+    rows = _read_column(path.resolve(), status.st_mtime_ns, status.st_size, str(demand.column), demand.rows)
+    if _first_row(demand) >= len(rows):
         raise InputError("start", f"{demand.start} is beyond the {len(rows)} rows of the trace; give less")
     return rows if demand.scale is None else rows * demand.scale
 
 
+def _first_row(demand: Demand) -> int:
+    return demand.start if isinstance(demand.start, int) else 0
+
+
 @lru_cache(maxsize=64)
-def _read_column(path: Path, modified: int, size: int, column: str, chosen: tuple[int, int] | None) -> np.ndarray:
+def _read_column(path: Path, modified: int, size: int, column: str, chosen: tuple[int, ...] | None) -> np.ndarray:
     entries = _READERS.get(path.suffix, _read_csv)(path, column)
     if not entries:
         raise InputError("file", f"{str(path)!r} is empty; give a file with a header and rows")
@@ -426,11 +433,9 @@ def _entry(column: str, row: int, entry: Any) -> float:
     try:
         value = float(entry)
     except (TypeError, ValueError):
-        raise InputError(
-            "column", f"{where} is {entry!r}, which is not a number; mend it or choose another column"
-        ) from None
+        raise InputError("column", f"{where} is {entry!r}, not a number; mend it or choose another column") from None
     if not np.isfinite(value):
-        raise InputError("column", f"{where} is {entry!r}, which is not finite; mend it")
+        raise InputError("column", f"{where} is {entry!r}, not a finite number; mend it")
     if value < 0:
         raise InputError("column", f"{where} is {value:g}; demand is not negative, so count returns elsewhere")
     return value
@@ -452,7 +457,7 @@ def _read_csv(path: Path, column: str) -> list[str | None]:
 
 def _read_parquet(path: Path, column: str) -> list[Any]:
     try:
-        from pyarrow import ArrowInvalid, parquet
+        from pyarrow import ArrowInvalid, parquet  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise InputError("file", f"{str(path)!r} needs pyarrow; pip install 'pushpull[parquet]' or give CSV") from None
     try:

@@ -7,16 +7,15 @@ there, other markets, or how many periods are drawn. Each purpose and market rea
 
 from __future__ import annotations
 
-import operator
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from pushpull.envs import demand as demands
+from pushpull.envs import forecast as forecasts
 from pushpull.envs.checks import InputError
-from pushpull.envs.forecast import errors_needed, forecast
 from pushpull.envs.network import Market, Network
 
 STREAMS = {"demand": 0, "forecast": 1}
@@ -54,7 +53,7 @@ def draw(network: Network, periods: int, worlds: Sequence[World]) -> Traces:
     periods : int
         T, the number of periods.
     worlds : sequence of (int, int)
-        The B pairs (seed, episode), both in [0, 2^64).
+        The B pairs (seed, episode), both in [0, 2^63).
 
     Returns
     -------
@@ -66,7 +65,7 @@ def draw(network: Network, periods: int, worlds: Sequence[World]) -> Traces:
     InputError
         If a world is not such a pair, or if a market's demand is missing or cannot be drawn.
     """
-    worlds = [_world(b, world) for b, world in enumerate(worlds)]
+    worlds = _whole_pairs(worlds)
     horizon = max(market.forecast.horizon for market in network.markets.values())
     demand = np.empty((periods, len(network.markets), len(worlds)))
     foreseen = np.empty((periods, horizon, len(network.markets), len(worlds)))
@@ -83,22 +82,24 @@ def _draw_market(
     market: Market, units: str, periods: int, worlds: list[World], m: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return demand [T, B] and forecasts [T, H, B] of market number m."""
-    if market.demand is None:
+    demand, forecast = market.demand, market.forecast
+    if demand is None:
         raise InputError("demand", "missing; state it, such as {kind: poisson, mean: 10}, or replay a recorded one")
-    horizon, width = market.forecast.horizon, demands.uniforms_needed(market.demand)
-    ahead = horizon - 1 if errors_needed(market.forecast) else 0
+    targets = periods + forecast.horizon - 1
     try:
-        drawn = int(max(periods, min(periods + ahead, demands.longest_horizon(market.demand))))
-        path = demands.sample(market.demand, uniforms("demand", m, worlds, drawn, width), units)
-        mean = demands.mean(market.demand, units, periods + horizon)
+        drawn = int(max(periods, min(targets, demands.longest_horizon(demand))))
+        path = demands.sample(demand, uniforms("demand", m, worlds, drawn, demands.uniforms_needed(demand)), units)
+        mean = demands.mean(demand, units, targets + 1)
     except InputError as error:
         raise error.within("demand") from None
-    errors = special.ndtri(uniforms("forecast", m, worlds, periods + horizon - 1, errors_needed(market.forecast)))
-    return path[:periods], forecast(market.forecast, path, mean, errors)
+    noise = uniforms("forecast", m, worlds, targets, forecasts.uniforms_needed(forecast))
+    return path[:periods], forecasts.forecast(forecast, path, mean, noise)
 
 
 def uniforms(purpose: str, place: int, worlds: list[World], periods: int, width: int) -> np.ndarray:
     """Return numbers in (0, 1), [periods, width, B], for one of the `STREAMS` and one market."""
+    if width == 0:
+        return np.empty((periods, 0, len(worlds)))
     generator = np.random.Philox(key=0)
     state = generator.state
     key, counter = state["state"]["key"], state["state"]["counter"]
@@ -114,13 +115,13 @@ def uniforms(purpose: str, place: int, worlds: list[World], periods: int, width:
     return centred.reshape(periods, width, len(worlds))
 
 
-def _world(b: int, world: World) -> World:
+def _whole_pairs(worlds: Sequence[World]) -> list[World]:
     try:
-        seed, episode = (operator.index(part) for part in world)
-    except (TypeError, ValueError):
+        pairs = np.asarray(worlds) if len(worlds) else np.empty((0, 2), dtype=np.uint64)
+    except ValueError:  # of unequal lengths
+        pairs = np.empty(0)
+    if pairs.shape[1:] != (2,) or pairs.dtype.kind not in "iu" or (pairs < 0).any():
         raise InputError(
-            f"worlds[{b}]", f"{world!r} is not a pair (seed, episode) of whole numbers; give both"
-        ) from None
-    if not (0 <= seed < 2**64 and 0 <= episode < 2**64):
-        raise InputError(f"worlds[{b}]", f"{world!r} is out of range; give a seed and an episode in [0, 2^64)")
-    return seed, episode
+            "worlds", f"{reprlib.repr(worlds)} are not pairs (seed, episode) of whole numbers in [0, 2^63)"
+        )
+    return list(zip(pairs[:, 0].tolist(), pairs[:, 1].tolist(), strict=True))

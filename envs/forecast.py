@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 
 from pushpull.envs.network import Forecast
 
 
-def forecast(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+def forecast(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     """Return the forecasts of one market.
 
     Parameters
@@ -25,28 +26,28 @@ def forecast(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: n
         Demand path, S >= T; what lies beyond period T - 1 is read by kind ``noisy`` only.
     mean : ndarray, [T + H]
         Mean demand of the process.
-    errors : ndarray, [T + H - 1, E, B]
-        Independent standard normals by target period and lag, E = `errors_needed(settings)`.
+    uniforms : ndarray, [T + H - 1, U, B]
+        Numbers in (0, 1) by target period, U = `uniforms_needed(settings)`.
 
     Returns
     -------
     ndarray, [T, H, B]
         Forecast units, never negative.
     """
-    return np.maximum(0.0, FORECASTS[settings.kind](settings, demand, mean, errors))
+    return np.maximum(0.0, FORECASTS[settings.kind](settings, demand, mean, uniforms))
 
 
-def errors_needed(settings: Forecast) -> int:
-    """Return E, the number of standard normals that the forecasts of one target period take."""
+def uniforms_needed(settings: Forecast) -> int:
+    """Return U, the number of uniforms that the forecasts of one target period take."""
     return settings.horizon if settings.kind == "noisy" else 0
 
 
-def _true_mean(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+def _true_mean(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     periods, targets = _targets(settings, mean)
     return np.broadcast_to(mean[targets][..., None], (periods, settings.horizon, demand.shape[1]))
 
 
-def _noisy(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+def _noisy(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     """Add to the truth D(s) of target period s the errors that are still unresolved h periods ahead.
 
     F(t, t + h) = D(s) + mean(s) x (bias + sum over k = 0..h of w(k) Z(s, k)), s = t + h, Z independent standard normals
@@ -60,23 +61,23 @@ def _noisy(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.
     lags = np.arange(settings.horizon)
     relative_sd = settings.error * (1 + settings.error_growth * lags)
     weights = np.sqrt(np.diff(relative_sd**2, prepend=0.0))
-    relative_error = settings.bias + np.cumsum(weights[:, None] * errors, axis=1)
-    unseen = np.broadcast_to(
-        mean[len(demand) : targets[-1, -1] + 1, None], (max(0, targets[-1, -1] + 1 - len(demand)), demand.shape[1])
-    )
-    truth = np.concatenate([demand, unseen])
+    relative_error = settings.bias + np.cumsum(weights[:, None] * scipy.special.ndtri(uniforms), axis=1)
+    truth = np.repeat(mean[:, None], demand.shape[1], axis=1)
+    truth[: len(demand)] = demand
     return truth[targets] + mean[targets][..., None] * relative_error[targets, lags]
 
 
-def _moving_average(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+def _moving_average(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     """Average the last `window` demands."""
     periods, _ = _targets(settings, mean)
     history = np.concatenate([np.full((settings.window, demand.shape[1]), mean[0]), demand])
-    level = sum(history[k : k + periods] for k in range(settings.window)) / settings.window
-    return _flat(settings, level)
+    total = sum((history[k : k + periods] for k in range(settings.window)), np.zeros((periods, demand.shape[1])))
+    return _flat(settings, total / settings.window)
 
 
-def _exponential_smoothing(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+def _exponential_smoothing(
+    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray
+) -> np.ndarray:
     """Move the level by `alpha` of the last error (Brown 1959)."""
     periods, _ = _targets(settings, mean)
     level = np.full((periods, demand.shape[1]), mean[0])
@@ -85,7 +86,7 @@ def _exponential_smoothing(settings: Forecast, demand: np.ndarray, mean: np.ndar
     return _flat(settings, level)
 
 
-def _holt_winters(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+def _holt_winters(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     """Smooth level, trend and additive season, trend and season from 0 (Winters 1960); no season at length 1."""
     periods, targets = _targets(settings, mean)
     ahead = np.arange(1, settings.horizon + 1)[:, None]
@@ -103,7 +104,7 @@ def _holt_winters(settings: Forecast, demand: np.ndarray, mean: np.ndarray, erro
     return out
 
 
-def _none(settings: Forecast, demand: np.ndarray, mean: np.ndarray, errors: np.ndarray) -> np.ndarray:
+def _none(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
     periods, _ = _targets(settings, mean)
     return np.zeros((periods, settings.horizon, demand.shape[1]))
 

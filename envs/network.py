@@ -177,7 +177,12 @@ def _size(field: str, value: Any) -> Demand:
 class Demand(Settings):
     """The demand process of a market; `DEMAND_KINDS` lists the keys of each kind.
 
-    `season` is a list of factors applied period by period and repeated; `trend` is the relative change per period.
+    ``geometric`` counts failures, P(D = k) = (1 / (1 + mean)) (mean / (1 + mean))^k; ``normal`` is clipped at 0;
+    ``deterministic`` holds its last value; ``empirical`` draws its values with `probabilities`, equal by default;
+    ``trace`` replays `column` of `file`, `rows` [first, end) counted from 0 below the header, from row `start` of them
+    or a random one, times `scale`; ``intermittent`` is 0 unless, with `probability`, a demand of `size` arrives.
+    `season` is a list of factors applied period by period and repeated; `trend` is the change per period relative to
+    period 0: the factor is max(0, 1 + trend x t).
     """
 
     kind: str = setting(choice(*DEMAND_KINDS))
@@ -209,12 +214,16 @@ class Demand(Settings):
                 raise InputError(key, f"missing; demand of kind {self.kind} takes {', '.join(own)}")
         if self.kind == "uniform_int" and self.low > self.high:
             raise InputError("high", f"{self.high} is below low {self.low}; give high >= low")
+        if self.kind == "negative_binomial" and self.mean == 0:
+            raise InputError("mean", "0 leaves nothing to spread; give a mean above 0, or poisson for no demand")
         if self.kind == "negative_binomial" and self.sd**2 <= self.mean:
             raise InputError(
                 "sd", f"{self.sd} gives a variance of {self.sd**2:g}, not above the mean; use poisson or a larger sd"
             )
         if self.kind == "gamma" and not (self.mean > 0 and self.sd > 0):
             raise InputError("sd", f"{self.sd} with mean {self.mean}: a gamma demand needs both above 0")
+        if self.size is not None and self.size.kind == "trace":
+            raise InputError("size", "a trace has its own zeros; use kind trace itself, or empirical values as size")
         if self.probabilities is not None:
             if len(self.probabilities) != len(self.values):
                 raise InputError(
@@ -226,18 +235,27 @@ class Demand(Settings):
             raise InputError("rows", f"{list(self.rows)} is not [first, end); give two rising row numbers")
 
 
+FORECAST_KINDS: dict[str, tuple[str, ...]] = {
+    "true_mean": (),
+    "noisy": ("bias", "error", "error_growth"),
+    "moving_average": ("window",),
+    "exponential_smoothing": ("alpha",),
+    "holt_winters": ("alpha", "beta", "gamma", "season_length"),
+    "none": (),
+}
+
+
 @dataclass(frozen=True)
 class Forecast(Settings):
     """What is foreseen of a market's demand, `horizon` periods from the current one on.
 
-    ``true_mean`` is the mean of the process; ``noisy`` adds a relative `bias` and an error whose standard deviation,
-    relative to the mean, starts at `error`, grows by `error_growth` per further period and is revised every period
-    (Heath & Jackson 1994); the others extrapolate the history.
+    ``true_mean`` is the mean of the process; ``noisy`` is the truth plus a `bias` and an error, both relative to the
+    mean: the error's standard deviation is `error` for the current period, grows by `error_growth` of that per further
+    period and is revised every period (Heath & Jackson 1994); the others extrapolate the history, ``none`` is 0.
+    `FORECAST_KINDS` lists the keys of each kind.
     """
 
-    kind: str = setting(
-        choice("true_mean", "noisy", "moving_average", "exponential_smoothing", "holt_winters", "none"), "true_mean"
-    )
+    kind: str = setting(choice(*FORECAST_KINDS), "true_mean")
     horizon: int = setting(number(1, whole=True), 1)
     bias: float = setting(number(-1, 10), 0)
     error: float = setting(number(0), 0)
@@ -255,6 +273,13 @@ def _stockout(field: str, value: Any) -> str | Mapping[str, float]:
             raise InputError(field, f"{dict(value)!r} is unknown; write backorder, lost or {{partial: share}}")
         return {"partial": _share(f"{field}.partial", value["partial"])}
     return choice("backorder", "lost")(field, value)
+
+    def examine(self):
+        own = FORECAST_KINDS[self.kind]
+        for key in self.to_dict():
+            if key not in ("kind", "horizon", *own):
+                takes = f"takes {', '.join(own)}" if own else "takes none"
+                raise InputError(key, f"{getattr(self, key)!r} does not go with kind {self.kind}, which {takes}")
 
 
 @dataclass(frozen=True)

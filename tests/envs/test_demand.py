@@ -1,0 +1,530 @@
+"""Demand is what its settings say: laws against scipy.stats, moments and quantiles against closed forms.
+
+Samples of n draws are compared at five standard errors, which a right program exceeds once in 2 million times; the
+uniforms are fixed, so a test that passes once passes always.
+"""
+
+import os
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pushpull.envs.checks import InputError, build
+from pushpull.envs.demand import (
+    DATA,
+    lead_time_quantile,
+    longest_horizon,
+    mean,
+    read_trace,
+    sample,
+    uniforms_needed,
+    variance,
+)
+from pushpull.envs.network import DEMAND_KINDS, Demand
+
+N = 60_000
+
+
+def process(**settings) -> Demand:
+    """Return demand settings as a network file would state them."""
+    return build(Demand, settings, "demand")
+
+
+def uniforms(periods, width, batch, seed=0):
+    return np.random.default_rng(seed).random((periods, width, batch))
+
+
+def nbinom(mean, sd):
+    """Return scipy's negative binomial of a mean and standard deviation."""
+    return stats.nbinom(mean**2 / (sd**2 - mean), mean / sd**2)
+
+
+def gamma(mean, sd):
+    return stats.gamma((mean / sd) ** 2, scale=sd**2 / mean)
+
+
+# settings, the same law in scipy.stats (before clipping and rounding)
+COUNTS = [
+    ({"kind": "poisson", "mean": 0.02}, stats.poisson(0.02)),
+    ({"kind": "poisson", "mean": 5}, stats.poisson(5)),
+    ({"kind": "poisson", "mean": 4e5}, stats.poisson(4e5)),
+    ({"kind": "negative_binomial", "mean": 10, "sd": 8}, nbinom(10, 8)),
+    ({"kind": "negative_binomial", "mean": 0.3, "sd": 4}, nbinom(0.3, 4)),
+    ({"kind": "negative_binomial", "mean": 900, "sd": 31}, nbinom(900, 31)),
+    ({"kind": "geometric", "mean": 4}, stats.geom(1 / 5, loc=-1)),
+    ({"kind": "geometric", "mean": 300}, stats.geom(1 / 301, loc=-1)),
+    ({"kind": "uniform_int", "low": 3, "high": 17}, stats.randint(3, 18)),
+]
+SMOOTH = [
+    ({"kind": "normal", "mean": 20, "sd": 5}, stats.norm(20, 5)),
+    ({"kind": "normal", "mean": 2, "sd": 3}, stats.norm(2, 3)),
+    ({"kind": "normal", "mean": 0, "sd": 0.4}, stats.norm(0, 0.4)),
+    ({"kind": "gamma", "mean": 20, "sd": 6}, gamma(20, 6)),
+    ({"kind": "gamma", "mean": 1, "sd": 2}, gamma(1, 2)),
+]
+EVERY_KIND = [
+    *(settings for settings, _ in COUNTS + SMOOTH),
+    {"kind": "empirical", "values": [0.5, 1.5, 2.5, 9]},
+    {"kind": "empirical", "values": [3, 1, 3, 0], "probabilities": [0.2, 0.5, 0.3, 0]},
+    {"kind": "intermittent", "probability": 0.3, "size": {"kind": "geometric", "mean": 6}},
+    {"kind": "intermittent", "probability": 0.8, "size": {"kind": "gamma", "mean": 6, "sd": 2}},
+    {"kind": "intermittent", "probability": 0, "size": {"kind": "poisson", "mean": 6}},
+    {"kind": "deterministic", "values": [7.5]},
+    {"kind": "trace", "file": "prescriptions.csv", "column": "immune_sera", "start": "random"},
+]
+
+
+def name(value):
+    if not isinstance(value, dict):
+        return ""
+    return "-".join(
+        str(v["kind"] if isinstance(v, dict) else v) for k, v in value.items() if k not in ("file", "column")
+    )
+
+
+def test_every_kind_is_tested():
+    assert {settings["kind"] for settings in EVERY_KIND} == set(DEMAND_KINDS)
+
+
+# --- laws -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("units", ["integer", "real"])
+@pytest.mark.parametrize("settings, law", COUNTS, ids=name)
+def test_counts_are_inverted_exactly(settings, law, units):
+    u = uniforms(40, 1, 500)
+    drawn = sample(process(**settings), u, units)
+    assert drawn.dtype == np.float64 and drawn.shape == (40, 500)
+    # Where u lies within rounding noise of a step, either side is right.
+    np.testing.assert_array_less(law.cdf(drawn - 1) - 1e-9, u[:, 0])
+    np.testing.assert_array_less(u[:, 0], law.cdf(drawn) + 1e-9)
+
+
+@pytest.mark.parametrize("settings, law", SMOOTH, ids=name)
+def test_continuous_kinds_are_inverted_clipped_and_rounded_half_to_even(settings, law):
+    u = uniforms(40, 1, 500)
+    expected = np.maximum(0, law.ppf(u[:, 0]))
+    np.testing.assert_allclose(sample(process(**settings), u, "real"), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(sample(process(**settings), u, "integer"), np.rint(expected))
+
+
+@pytest.mark.parametrize("settings, law", COUNTS, ids=name)
+def test_moments_of_counts_are_those_of_scipy(settings, law):
+    np.testing.assert_allclose(mean(process(**settings), "integer", 3), law.mean(), rtol=1e-9)
+    np.testing.assert_allclose(variance(process(**settings), "integer", 3), law.var(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("settings, law", SMOOTH, ids=name)
+def test_moments_of_continuous_kinds_count_what_is_clipped_and_rounded(settings, law):
+    demand, top = process(**settings), law.ppf(1 - 1e-15)
+    edges = np.linspace(0, top, 400_001)  # E X^p = integral of p x^(p-1) P(X > x) over x >= 0, by Simpson's rule
+    weights = np.tile([2.0, 4.0], 200_000)
+    weights = np.append(weights, 1.0)
+    weights[0] = 1.0
+    weights *= edges[1] / 3
+    first, second = weights @ law.sf(edges), weights @ (2 * edges * law.sf(edges))
+    tolerance = 1e-4 if settings == {"kind": "gamma", "mean": 1, "sd": 2} else 1e-8  # its density is infinite at 0
+    np.testing.assert_allclose(mean(demand, "real", 1), first, rtol=tolerance)
+    np.testing.assert_allclose(variance(demand, "real", 1), second - first**2, rtol=tolerance)
+
+    k = np.arange(np.ceil(top) + 2)
+    probabilities = np.append(law.cdf(0.5), np.diff(law.cdf(k + 0.5)))
+    rounded = probabilities @ k
+    np.testing.assert_allclose(mean(demand, "integer", 1), rounded, rtol=1e-9)
+    np.testing.assert_allclose(variance(demand, "integer", 1), probabilities @ (k - rounded) ** 2, rtol=1e-9)
+
+
+def test_moments_of_intermittent_demand():
+    size = {"kind": "negative_binomial", "mean": 6, "sd": 4}
+    demand = process(kind="intermittent", probability=0.3, size=size)
+    assert mean(demand, "integer", 1)[0] == pytest.approx(0.3 * 6)
+    assert variance(demand, "integer", 1)[0] == pytest.approx(0.3 * (16 + 36) - (0.3 * 6) ** 2)
+    assert (sample(demand, uniforms(1, 1, N), "integer") > 0).mean() < 0.3  # a size may itself be 0
+
+
+@pytest.mark.parametrize("units", ["integer", "real"])
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=name)
+def test_samples_have_the_declared_moments(settings, units):
+    demand = process(**settings, season=(1, 0.4), trend=0.25)
+    periods = 4
+    if settings["kind"] == "trace":  # its rows are few, so every first row in turn is the whole law
+        rows = len(read_trace(demand))
+        u = np.broadcast_to((np.arange(rows) + 0.5) / rows, (periods, 1, rows))
+        standard_errors = 0.0
+    else:
+        u = uniforms(periods, uniforms_needed(demand), N)
+        standard_errors = 5.0
+    drawn = sample(demand, u, units)
+    declared_mean, declared_variance = mean(demand, units, periods), variance(demand, units, periods)
+    off = drawn - declared_mean[:, None]
+    for deviation, expected, spread in [
+        (off.mean(1), declared_mean, declared_variance),
+        ((off**2).mean(1) - declared_variance, declared_variance, (off**4).mean(1) - declared_variance**2),
+    ]:
+        error = np.sqrt(np.maximum(0, spread) / drawn.shape[1])
+        assert (np.abs(deviation) <= 1e-9 * (1 + expected) + standard_errors * error).all()
+    assert (drawn >= 0).all()
+    if units == "integer":
+        np.testing.assert_array_equal(drawn, np.rint(drawn))
+
+
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=name)
+def test_demand_rises_with_its_uniform(settings):
+    if settings["kind"] != "trace":
+        demand = process(**settings)
+        grid = np.linspace(2.0**-53, 1 - 2.0**-53, 5001)
+        drawn = sample(demand, np.broadcast_to(grid, (1, uniforms_needed(demand), 5001)), "real")
+        assert np.isfinite(drawn).all() and (np.diff(drawn) >= 0).all()
+
+
+def test_values_without_probability_are_never_drawn():
+    demand = process(kind="empirical", values=[9, 1, 5, 8], probabilities=[0, 0.5, 0.5, 0])
+    edges = np.array([2.0**-53, 0.5 - 2.0**-54, 0.5, 1 - 2.0**-53])
+    np.testing.assert_array_equal(sample(demand, edges[None, None], "integer"), [[1, 1, 5, 5]])
+
+
+def test_the_table_of_counts_leaves_out_nothing_that_a_uniform_can_reach():
+    edges = np.array([[[2.0**-53, 1 - 2.0**-53]]])
+    for mean_, sd in [(0.05, 5), (0.5, 1), (3, 40), (50, 7.1), (1000, 900), (20000, 150)]:
+        low, top = sample(process(kind="negative_binomial", mean=mean_, sd=sd), edges, "integer")[0]
+        law = nbinom(mean_, sd)
+        assert law.sf(top) <= 1.01 * 2.0**-53 and law.sf(top - 1) >= 0.49 * 2.0**-53
+        assert law.cdf(low) >= 0.99 * 2.0**-53 and law.cdf(low - 1) <= 1.01 * 2.0**-53
+
+
+# --- season, trend and known demand -----------------------------------------------------------------------------------
+
+
+def test_season_and_trend_scale_demand_from_period_0():
+    demand = process(kind="deterministic", values=[10, 20, 30], season=[1, 0.5], trend=-0.3)
+    expected = [10, 20 * 0.5 * 0.7, 30 * 0.4, 30 * 0.5 * 0.1, 0, 0]
+    np.testing.assert_allclose(sample(demand, np.empty((6, 0, 2)), "real"), np.transpose([expected, expected]))
+    np.testing.assert_array_equal(sample(demand, np.empty((6, 0, 1)), "integer")[:, 0], [10, 7, 12, 2, 0, 0])
+    np.testing.assert_allclose(mean(demand, "real", 6), expected)
+    np.testing.assert_array_equal(variance(demand, "real", 6), 0)
+
+
+def test_counts_take_the_season_on_their_mean_and_stay_whole():
+    u = uniforms(2, 1, 1000)
+    for kind, law in [
+        ({"kind": "poisson", "mean": 8}, stats.poisson(2)),
+        ({"kind": "geometric", "mean": 8}, stats.geom(1 / 3, loc=-1)),
+        # dispersion (20 - 8) / 64 stays: variance 2 + 4 x 12 / 64
+        ({"kind": "negative_binomial", "mean": 8, "sd": 20**0.5}, nbinom(2, 2.75**0.5)),
+    ]:
+        drawn = sample(process(**kind, season=[1, 0.25]), u, "real")
+        np.testing.assert_array_equal(drawn[1], law.ppf(u[1, 0]))
+
+
+def test_other_kinds_take_the_season_on_their_value():
+    u = uniforms(2, 1, 1000)
+    for kind in SMOOTH[0][0], {"kind": "uniform_int", "low": 1, "high": 6}, {"kind": "empirical", "values": [1, 4]}:
+        plain, scaled = sample(process(**kind), u, "real"), sample(process(**kind, season=[1, 1.3]), u, "real")
+        np.testing.assert_allclose(scaled, plain * [[1], [1.3]], rtol=1e-12)
+        np.testing.assert_array_equal(sample(process(**kind, season=[1, 1.3]), u, "integer"), np.rint(scaled))
+
+
+def test_the_size_of_intermittent_demand_takes_both_seasons():
+    size = {"kind": "deterministic", "values": [4, 8], "season": [1, 1, 2]}
+    demand = process(kind="intermittent", probability=0.5, size=size, season=[1, 3])
+    drawn = sample(demand, np.tile([[[0.4, 0.6]]], (3, 1, 1)), "real")
+    np.testing.assert_allclose(drawn, [[0, 4], [0, 8 * 3], [0, 8 * 2]])
+
+
+def test_deterministic_demand_holds_its_last_value_and_rounds_half_to_even():
+    demand = process(kind="deterministic", values=[0.5, 1.5, 2.5])
+    np.testing.assert_array_equal(sample(demand, np.empty((5, 0, 1)), "integer")[:, 0], [0, 2, 2, 2, 2])
+    np.testing.assert_array_equal(sample(demand, np.empty((5, 0, 1)), "real")[:, 0], [0.5, 1.5, 2.5, 2.5, 2.5])
+
+
+# --- lead time quantile -----------------------------------------------------------------------------------------------
+
+SHARES = (0.001, 0.2, 0.5, 0.9, 0.95, 0.999, 0.999999)
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize(
+    "settings, total",
+    [
+        ({"kind": "poisson", "mean": 5}, stats.poisson(20)),
+        ({"kind": "poisson", "mean": 5, "season": [1, 2, 0]}, stats.poisson(20)),  # factors 1, 2, 0, 1
+        ({"kind": "poisson", "mean": 4, "trend": 0.5}, stats.poisson(4 * (1 + 1.5 + 2 + 2.5))),
+        ({"kind": "negative_binomial", "mean": 6, "sd": 4}, stats.nbinom(4 * 3.6, 6 / 16)),
+        ({"kind": "geometric", "mean": 3}, stats.nbinom(4, 1 / 4)),
+    ],
+)
+def test_lead_time_quantile_of_counts_is_exact(settings, total, share):
+    for units in "integer", "real":
+        assert lead_time_quantile(process(**settings), units, 4, share) == total.ppf(share)
+
+
+@pytest.mark.parametrize("share", [*SHARES, 0.25, 0.75])
+@pytest.mark.parametrize(
+    "settings, values, probabilities",
+    [
+        ({"kind": "uniform_int", "low": 1, "high": 4}, [1, 2, 3, 4], [0.25] * 4),
+        ({"kind": "empirical", "values": [0, 7, 2], "probabilities": [0.5, 0.2, 0.3]}, [0, 7, 2], [0.5, 0.2, 0.3]),
+        (
+            {"kind": "intermittent", "probability": 0.4, "size": {"kind": "uniform_int", "low": 1, "high": 2}},
+            [0, 1, 2],
+            [0.6, 0.2, 0.2],
+        ),
+        # rounded half to even: 0.5 -> 0, 1.5 -> 2, 2.5 -> 2
+        ({"kind": "empirical", "values": [0.5, 1.5, 2.5, 4]}, [0, 2, 4], [0.25, 0.5, 0.25]),
+    ],
+)
+def test_lead_time_quantile_by_enumeration(settings, values, probabilities, share):
+    sums = np.zeros(40)
+    for a, p in zip(values, probabilities, strict=True):
+        for b, q in zip(values, probabilities, strict=True):
+            for c, r in zip(values, probabilities, strict=True):
+                sums[a + b + c] += p * q * r
+    expected = int(np.argmax(np.cumsum(sums) >= share - 1e-12))
+    assert lead_time_quantile(process(**settings), "integer", 3, share) == expected
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize(
+    "settings, total",
+    [
+        ({"kind": "gamma", "mean": 20, "sd": 6}, gamma(100, 6 * 5**0.5)),
+        ({"kind": "gamma", "mean": 1, "sd": 1}, gamma(5, 5**0.5)),
+        ({"kind": "normal", "mean": 50, "sd": 5}, stats.norm(250, 5 * 5**0.5)),
+        (
+            {"kind": "normal", "mean": 50, "sd": 5, "season": [1, 0.5, 2, 1, 1]},
+            stats.norm(275, 5 * (1 + 0.25 + 4 + 2) ** 0.5),
+        ),
+    ],
+)
+def test_lead_time_quantile_of_smooth_demand_is_right_to_a_ten_thousandth_of_its_deviation(settings, total, share):
+    level = lead_time_quantile(process(**settings), "real", 5, share)
+    assert level == pytest.approx(total.ppf(share), abs=1e-3 * total.std())
+    if 0.01 < share < 0.999:
+        assert level == pytest.approx(total.ppf(share), abs=1e-4 * total.std())
+
+
+@pytest.mark.parametrize("units", ["integer", "real"])
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=name)
+def test_lead_time_quantile_covers_its_share_of_samples(settings, units):
+    demand = process(**settings, season=(0.5, 1, 1.2))
+    periods, start, share = 4, 2, 0.85
+    level = lead_time_quantile(demand, units, periods, share, start)
+    if settings["kind"] == "trace":
+        rows = len(read_trace(demand))
+        u = np.broadcast_to((np.arange(rows) + 0.5) / rows, (start + periods, 1, rows))
+    else:
+        u = uniforms(start + periods, uniforms_needed(demand), 50_000, seed=3)
+    sums = sample(demand, u, units)[start:].sum(0)
+    error = 5 * np.sqrt(share * (1 - share) / sums.size)
+    cell = np.sqrt(variance(demand, units, start + periods)[start:].sum()) / 256  # of the lattice of real demand
+    assert (sums <= level + periods * cell / 2 + 1e-9).mean() >= share - error
+    if level > 0:
+        assert (sums < level - periods * cell / 2 - 1e-9).mean() <= share + error
+
+
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=name)
+def test_no_lead_time_needs_nothing(settings):
+    assert lead_time_quantile(process(**settings), "real", 0, 0.9, start=2) == 0
+
+
+def test_known_demand_is_covered_by_its_sum():
+    demand = process(kind="deterministic", values=[1, 2, 4, 8.5])
+    assert lead_time_quantile(demand, "real", 3, 0.1, start=1) == 2 + 4 + 8.5
+    assert lead_time_quantile(demand, "integer", 3, 0.99, start=2) == 4 + 8 + 8
+
+
+def test_a_share_is_a_probability():
+    with pytest.raises(InputError, match=r"share: 1\.2 is out of range"):
+        lead_time_quantile(process(kind="poisson", mean=1), "integer", 2, 1.2)
+
+
+# --- traces -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """Write a CSV file and return the settings that read its column `units`."""
+
+    def write(text="day,units\na,3\nb,1\nc,4\nd,1.5\ne,9\n", **settings):
+        path = tmp_path / "sales.csv"
+        path.write_text(text)
+        return process(**{"kind": "trace", "file": str(path), "column": "units", **settings})
+
+    return write
+
+
+def test_a_trace_is_replayed_from_its_start(trace):
+    nothing = np.empty((3, 0, 2))
+    np.testing.assert_array_equal(sample(trace(), nothing, "real"), [[3, 3], [1, 1], [4, 4]])
+    np.testing.assert_array_equal(sample(trace(start=2), nothing, "integer")[:, 0], [4, 2, 9])
+    np.testing.assert_array_equal(sample(trace(rows=[1, 5], start=1, scale=2), nothing, "real")[:, 0], [8, 3, 18])
+    np.testing.assert_array_equal(sample(trace(season=[1, 3]), nothing, "real")[:, 0], [3, 3, 4])
+
+
+def test_after_the_last_row_of_a_trace_the_mean_is_that_of_its_rows(trace):
+    demand = trace(start=3)
+    np.testing.assert_allclose(mean(demand, "real", 4), [1.5, 9, 3.7, 3.7])
+    np.testing.assert_allclose(variance(demand, "real", 4), [0, 0, 8.16, 8.16])
+    assert lead_time_quantile(demand, "integer", 2, 0.6, start=1) == 9 + 3  # 1, 2, 3, 4, 9 with equal probability
+
+
+def test_a_random_start_takes_every_row_as_first_and_goes_round(trace):
+    rows = np.array([3, 1, 4, 1.5, 9])
+    u = np.full((5, 1, 5), np.nan)
+    u[0, 0] = [0.1, 0.3, 0.5, 0.7, 0.9]
+    drawn = sample(trace(start="random"), u, "real")
+    np.testing.assert_array_equal(drawn, np.transpose([np.roll(rows, -k) for k in range(5)]))
+    ends = sample(trace(start="random"), np.full((1, 1, 2), [2.0**-53, 1 - 2.0**-53]), "real")
+    np.testing.assert_array_equal(ends, [[3, 9]])
+
+
+def test_windows_of_a_random_start_keep_their_dependence(trace):
+    demand = trace("day,units\na,0\nb,10\nc,0\nd,10\n", start="random")
+    assert lead_time_quantile(demand, "real", 2, 0.99) == 10  # independent days would need 20
+    seasonal = trace("day,units\na,0\nb,1\nc,5\n", start="random", season=[1, 2])
+    levels = [lead_time_quantile(seasonal, "real", 2, share) for share in (0.3, 0.5, 0.7)]
+    assert levels == [0 + 2 * 1, 5 + 2 * 0, 1 + 2 * 5]
+
+
+def test_a_trace_shorter_than_the_horizon_is_refused(trace):
+    assert longest_horizon(trace(start=1)) == 4 and longest_horizon(trace(start="random")) == 5
+    assert longest_horizon(process(kind="poisson", mean=1)) == np.inf
+    with pytest.raises(InputError, match=r"file: .*sales\.csv' holds 4 rows from its start on, but 5 periods"):
+        sample(trace(start=1), np.empty((5, 0, 1)), "real")
+    with pytest.raises(InputError, match="holds 5 rows from its start on, but 6 periods"):
+        sample(trace(start="random"), np.full((6, 1, 1), 0.5), "real")
+
+
+def test_a_changed_file_is_read_again(trace):
+    demand = trace()
+    assert read_trace(demand)[0] == 3
+    trace("day,units\na,7\nb,1\nc,4\nd,1.5\ne,9\n")
+    os.utime(demand.file, (1, 1))
+    assert read_trace(demand)[0] == 7 and mean(demand, "real", 6)[5] == pytest.approx(4.5)
+
+
+def test_a_trace_read_once_is_not_read_again_and_cannot_be_altered(trace):
+    rows = read_trace(trace())
+    assert read_trace(trace()) is not None
+    with pytest.raises(ValueError, match="read-only"):
+        rows[0] = 5
+
+
+def test_parquet_holds_the_same_trace(trace, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    demand = trace()
+    path = tmp_path / "sales.parquet"
+    pandas.read_csv(demand.file).to_parquet(path)
+    np.testing.assert_array_equal(read_trace(process(kind="trace", file=str(path), column="units")), read_trace(demand))
+    with pytest.raises(InputError, match="'unit' is no column of the file; did you mean 'units'"):
+        read_trace(process(kind="trace", file=str(path), column="unit"))
+    pandas.DataFrame({"units": [1.0, None, 3.0]}).to_parquet(path)
+    with pytest.raises(InputError, match=r"row 1 of column 'units' .* is missing"):
+        read_trace(process(kind="trace", file=str(path), column="units"))
+    path.write_text("day,units\n")
+    with pytest.raises(InputError, match="is not Parquet"):
+        read_trace(process(kind="trace", file=str(path), column="units"))
+
+
+def test_a_file_is_looked_for_as_given_before_the_histories_of_the_package(tmp_path, monkeypatch):
+    built_in = process(kind="trace", file="wine.csv", column="sales")
+    lines = (DATA / "wine.csv").read_text().splitlines()
+    assert read_trace(built_in)[0] == float(lines[1].split(",")[1]) and len(read_trace(built_in)) == len(lines) - 1
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wine.csv").write_text("sales\n5\n")
+    np.testing.assert_array_equal(read_trace(built_in), [5])
+
+
+@pytest.mark.parametrize(
+    "text, settings, fragment",
+    [
+        ("", {}, r"file: .*sales\.csv' is empty"),
+        ("day,units\n", {}, r"file: .*sales\.csv' is empty"),
+        ("day,units\na,1\n", {"column": "unit"}, "column: 'unit' is no column of the file; did you mean 'units'"),
+        ("day,units\na,1\nb,two\n", {}, r"column: row 1 of column 'units' .* is 'two', not a number"),
+        ("day,units\na,1\nb,inf\n", {}, r"column: row 1 of column 'units' .* is 'inf', not a finite number"),
+        ("day,units\na,1\nb,\nc,2\n", {}, r"column: row 1 of column 'units' .* is missing"),
+        ("day,units\na,NaN\n", {}, r"column: row 0 of column 'units' .* is missing"),
+        ("units\n1\n\n2\n", {}, r"column: row 1 of column 'units' .* is missing"),  # a blank line is no end
+        ("day,units\na,1\nb\n", {}, r"column: row 1 of column 'units' .* is missing"),  # a short line
+        ("day,units\na,1\nb,-2\n", {}, r"column: row 1 of column 'units' .* is -2; demand is not negative"),
+        ("day,units\na,1\nb,2\n", {"rows": [1, 3]}, r"rows: \[1, 3\) reaches beyond the 2 rows"),
+        ("day,units\na,1\nb,2\n", {"rows": [0, 1], "start": 1}, r"start: 1 is beyond the 1 rows"),
+        ("day,units\na,1\n", {"file": "wines.csv"}, "file: no file 'wines.csv'; .*did you mean 'wine.csv'"),
+    ],
+)
+def test_a_trace_that_cannot_be_used_is_refused(trace, text, settings, fragment):
+    with pytest.raises(InputError, match=fragment):
+        read_trace(trace(text, **settings))
+
+
+def test_a_file_that_is_not_text_is_refused(trace):
+    demand = trace()
+    with open(demand.file, "wb") as file:
+        file.write(b"day,units\n\xff\xfe\x00,1\n")
+    with pytest.raises(InputError, match="is not CSV text in UTF-8"):
+        read_trace(demand)
+
+
+def test_what_lies_outside_the_chosen_rows_does_not_matter(trace):
+    demand = trace("day,units\na,n/a\nb,2\nc,3\n", rows=[1, 3])
+    np.testing.assert_array_equal(read_trace(demand), [2, 3])
+
+
+# --- bad settings -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings, fragment",
+    [
+        ({"kind": "poison", "mean": 1}, "kind: 'poison' is unknown; did you mean 'poisson'"),
+        ({"kind": "poisson"}, "mean: missing; demand of kind poisson takes mean"),
+        ({"kind": "poisson", "mean": -1}, "mean: -1 is out of range"),
+        ({"kind": "poisson", "mean": float("nan")}, "mean: nan is not finite"),
+        ({"kind": "poisson", "mean": 1, "sd": 1}, "sd: 1 does not go with kind poisson"),
+        ({"kind": "negative_binomial", "mean": 4, "sd": 2}, "sd: 2 gives a variance of 4, not above the mean"),
+        ({"kind": "negative_binomial", "mean": 0, "sd": 2}, "mean: 0 leaves nothing to spread"),
+        ({"kind": "gamma", "mean": 4, "sd": 0}, "sd: 0 with mean 4: a gamma demand needs both above 0"),
+        ({"kind": "uniform_int", "low": 3, "high": 2}, "high: 2 is below low 3"),
+        ({"kind": "uniform_int", "low": 0.5, "high": 2}, "low: 0.5 is not whole"),
+        ({"kind": "deterministic", "values": []}, "values: .* has 0 entries; give at least 1"),
+        ({"kind": "deterministic", "values": [1, -2]}, r"values\[1\]: -2 is out of range"),
+        ({"kind": "empirical", "values": [1, 2], "probabilities": [1]}, "probabilities: 1 entries for 2 values"),
+        ({"kind": "empirical", "values": [1, 2], "probabilities": [0.5, 0.6]}, "probabilities: they sum to 1.1"),
+        (
+            {"kind": "intermittent", "probability": 2, "size": {"kind": "poisson", "mean": 1}},
+            "probability: 2 is out of",
+        ),
+        ({"kind": "intermittent", "probability": 0.2, "size": {"kind": "poisson"}}, "size.mean: missing"),
+        (
+            {"kind": "intermittent", "probability": 0.2, "size": {"kind": "trace", "file": "f", "column": "c"}},
+            "size: a trace has its own zeros",
+        ),
+        (
+            {"kind": "trace", "file": "wine.csv", "column": "sales", "rows": [5, 5]},
+            r"rows: \[5, 5\] is not \[first, end",
+        ),
+        ({"kind": "trace", "file": "wine.csv", "column": "sales", "start": "rnd"}, "start: 'rnd' is not a number"),
+        ({"kind": "poisson", "mean": 1, "season": [1, -1]}, r"season\[1\]: -1 is out of range"),
+        ({"kind": "poisson", "mean": 1, "trend": 2}, "trend: 2 is out of range"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings, fragment):
+    with pytest.raises(InputError, match=fragment):
+        process(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings, fragment",
+    [
+        ({"kind": "poisson", "mean": 1e12}, "mean: demand spreads over the whole numbers from"),
+        ({"kind": "geometric", "mean": 1e6}, "mean: demand spreads over the whole numbers from 0 to"),
+        ({"kind": "uniform_int", "low": 0, "high": 10**7}, "high: demand spreads over .* more than 1048576"),
+        ({"kind": "normal", "mean": 1e9, "sd": 1e8}, "sd: demand spreads over .*use a continuous kind and units: real"),
+    ],
+)
+def test_tables_too_large_to_build_are_refused(settings, fragment):
+    with pytest.raises(InputError, match=fragment):
+        sample(process(**settings), np.full((1, 1, 1), 0.5), "integer")
