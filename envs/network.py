@@ -65,12 +65,13 @@ class Lot(Settings):
     adjust_time: float = setting(number(1), 1)
 
     def examine(self):
-        if (self.Q is None) == (self.rule == "r_nQ"):
-            raise InputError(
-                "Q", f"{self.Q!r} does not go with rule {self.rule}; state Q for r_nQ and for nothing else"
-            )
-        if self.gap is not None and self.rule != "s_S":
-            raise InputError("gap", f"{self.gap!r} does not go with rule {self.rule}; only s_S has a gap")
+        for key, rule in (("gap", "s_S"), ("Q", "r_nQ"), ("at_most_one", "r_nQ"), ("adjust_time", "smoothed")):
+            if key in self.to_dict() and self.rule != rule:
+                raise InputError(
+                    key, f"{getattr(self, key)!r} does not go with rule {self.rule}; leave it out, or use rule: {rule}"
+                )
+        if self.rule == "r_nQ" and self.Q is None:
+            raise InputError("Q", "missing; rule r_nQ orders whole lots of Q units, so state it")
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,13 @@ class Source(Settings):
                 "review_offset", f"{self.review_offset} is not below review_period {self.review_period}; give less"
             )
         if self.over is not None and self.basis != "physical":
-            raise InputError("over", f"{list(self.over)} needs basis: physical; basis is {self.basis}")
+            raise InputError(
+                "over", f"{list(self.over)} does not go with basis {self.basis}; leave it out, or use basis: physical"
+            )
         if self.order_delay and self.mode in ("push", "mixed"):
-            raise InputError("order_delay", f"{self.order_delay} is for pull sources only; mode is {self.mode}")
+            raise InputError(
+                "order_delay", f"{self.order_delay} is refused on a {self.mode} source; leave it out, or use mode: pull"
+            )
         self.examine_mode(self.mode)
 
     def examine_mode(self, mode: str | None) -> None:
@@ -272,7 +277,9 @@ def _stockout(field: str, value: Any) -> str | Mapping[str, float]:
         if set(value) != {"partial"}:
             raise InputError(field, f"{dict(value)!r} is unknown; write backorder, lost or {{partial: share}}")
         return {"partial": _share(f"{field}.partial", value["partial"])}
-    return choice("backorder", "lost")(field, value)
+    if value not in ("backorder", "lost"):
+        raise InputError(field, f"{value!r} is unknown; write backorder, lost or {{partial: share}}")
+    return value
 
     def examine(self):
         own = FORECAST_KINDS[self.kind]
@@ -359,12 +366,18 @@ class Network(Settings):
         """Read a network file; a demand trace is looked for beside it first."""
         path = Path(path)
         try:
-            content = yaml.safe_load(path.read_text())
+            content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
         except FileNotFoundError:
             raise InputError("network", f"no file {str(path)!r}; give the path of a network file") from None
+        except OSError as error:
+            raise InputError(
+                "network", f"{str(path)!r} cannot be read ({error.strerror}); give the path of a network file"
+            ) from None
+        except UnicodeDecodeError:
+            raise InputError("network", f"{str(path)!r} is not text; save it as UTF-8") from None
         except yaml.YAMLError as error:
             raise InputError(
-                "network", f"{str(path)!r} is not YAML: {str(error).splitlines()[0]}; mend the file"
+                "network", f"{str(path)!r} is not YAML: {' '.join(str(error).split())}; mend the file"
             ) from None
         network = build(cls, content, str(path))
         return network.with_traces_in(path.parent)
@@ -392,6 +405,10 @@ class Network(Settings):
             known = [*self.stages, ALL_PULL, ALL_PUSH]
             if point not in known:
                 raise InputError("decoupling_point", f"{point!r} names no stage; {suggest(point, known)}")
+            if point in (ALL_PULL, ALL_PUSH) and len(self.decoupling_point or ()) > 1:
+                raise InputError(
+                    "decoupling_point", f"{list(self.decoupling_point or ())}: {point!r} speaks for all; give it alone"
+                )
         for name, stage in self.stages.items():
             if name in (ALL_PULL, ALL_PUSH):
                 raise InputError(f"stages.{name}", f"{name!r} is a decoupling point's own word; rename the stage")
@@ -442,6 +459,11 @@ class Network(Settings):
                 _require_whole(f"initial_pipeline[{k}]", units)
             if source.lot.Q is not None:
                 _require_whole("lot.Q", source.lot.Q)
+            for key in ("capacity", "max_order"):
+                if getattr(source, key) < 1:
+                    raise InputError(
+                        key, f"{getattr(source, key)} is less than a unit, but units are integer; give at least 1"
+                    )
 
     # --- what follows from the settings -----------------------------------------------------------------------
 
@@ -573,6 +595,16 @@ class Network(Settings):
             for m, units in largest.items():
                 beta[:, k] += units * beta[:, m]
         return beta
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Reads YAML, and refuses a key that stands twice where YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        for k, (key, _) in enumerate(node.value):
+            if any(key.value == other.value and key.tag == other.tag for other, _ in node.value[:k]):
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def _require_whole(field: str, value: float) -> None:
