@@ -89,7 +89,7 @@ def build(settings: type[Settings], value: Any, path: str) -> Any:
     if isinstance(value, settings):
         return value
     if not isinstance(value, Mapping):
-        raise InputError(path, f"{value!r} is not a mapping; give keys such as {_keys(settings)[:4]}")
+        raise InputError(path, f"{value!r} is not a mapping; give keys such as {', '.join(_keys(settings)[:4])}")
     for key in value:
         if key not in _keys(settings):
             raise InputError(f"{path}.{key}", f"unknown key; {suggest(key, _keys(settings))}")
@@ -132,18 +132,20 @@ def number(
 ) -> Check:
     """Accept a number in [low, high] (or strictly above `above`); whole and infinite ones where said."""
     kind = "whole number" if whole else "number"
-    bound = f" above {above}" if above is not None else f" of at least {low}" if low > -math.inf else ""
-    bound += f" and at most {high}" if high < math.inf else ""
+    bound = f" above {above}" if above is not None else f" of at least {low:.12g}" if low > -math.inf else ""
+    bound += f" and at most {high:.12g}" if high < math.inf else ""
 
     def check(field: str, value: Any) -> float | int:
         try:
             clean = float(value) if not isinstance(value, (bool, str)) else None
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             clean = None
         if isinstance(value, str) and infinite and value.lower().strip("+.") in ("inf", "infinity"):
             clean = math.inf
         if clean is None:
-            raise InputError(field, f"{value!r} is not a number; give a {kind}{bound}")
+            quoted = isinstance(value, str) and _reads_as_number(value)
+            hint = ", without quotes and with an exponent as in 1.0e+3" if quoted else ""
+            raise InputError(field, f"{value!r} is not a number; give a {kind}{bound}{hint}")
         if math.isnan(clean) or (math.isinf(clean) and not infinite):
             raise InputError(field, f"{value!r} is not finite; give a {kind}{bound}")
         if not low <= clean <= high or (above is not None and clean <= above):
@@ -155,6 +157,14 @@ def number(
         return int(clean) if clean.is_integer() and isinstance(value, int) else clean
 
     return check
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def choice(*options: str) -> Check:
@@ -178,7 +188,8 @@ def flag(field: str, value: Any) -> bool:
 def text(field: str, value: Any) -> str:
     """Accept words; a number is read as its digits, since YAML reads the stage name 4 as a number."""
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-        raise InputError(field, f"{value!r} is not a name; give a non-empty text")
+        hint = ", in quotes where YAML reads yes, no, on or off as a truth" if isinstance(value, bool) else ""
+        raise InputError(field, f"{value!r} is not a name; give a non-empty text{hint}")
     return str(value)
 
 
@@ -205,6 +216,10 @@ def mapping(check: Check) -> Check:
     def accept(field: str, value: Any) -> dict:
         if not isinstance(value, Mapping):
             raise InputError(field, f"{value!r} is not a mapping; write name: value")
-        return {text(field, key): check(f"{field}.{key}", item) for key, item in value.items()}
+        names = [text(field, key) for key in value]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"{field}.{name}", "named twice, as a text and as a number; rename one")
+        return {name: check(f"{field}.{name}", item) for name, item in zip(names, value.values(), strict=True)}
 
     return accept

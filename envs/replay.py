@@ -18,6 +18,8 @@ from pushpull.envs.checks import InputError, number, suggest
 from pushpull.envs.demand import mean
 from pushpull.envs.network import ACTION_COLUMNS, Network
 
+_MOST_UNITS = 1e15  # a double counts up to 2^53 units one by one
+
 
 @dataclass(frozen=True)
 class History:
@@ -99,14 +101,13 @@ def replay(
     InputError
         For an action, demand or availability that cannot be used, naming period and source.
     """
+    if not isinstance(network, Network):
+        raise InputError("network", f"a {type(network).__name__} is not a Network; build it with from_dict or from_yaml")
     xp = namespace(backend)
     J = len(network.sources)
-    if len(demand) != len(actions):
-        raise InputError("demand", f"{len(demand)} periods for {len(actions)} periods of actions; give as many of each")
-    if available is not None and len(available) != len(actions):
-        raise InputError(
-            "available", f"{len(available)} periods for {len(actions)} periods of actions; give as many of each"
-        )
+    for field, rows in (("actions", actions), ("demand", demand), ("available", available)):
+        if rows is not None or field != "available":
+            _check_periods(field, rows, actions)
     quantity, threshold, gap = _action_table(network, actions)
     asked = _demand_table(network, demand)
     up = None if available is None else _available_table(network, available)
@@ -140,6 +141,13 @@ def replay(
     )
 
 
+def _check_periods(field: str, rows: Any, actions: Any) -> None:
+    if not isinstance(rows, (list, tuple, np.ndarray)):
+        raise InputError(field, f"{rows!r} is not a list of periods; give one row per period")
+    if len(rows) != len(actions):
+        raise InputError(field, f"{len(rows)} periods for {len(actions)} periods of actions; give as many of each")
+
+
 def _action_table(network: Network, actions: Sequence[Sequence[Any]]) -> np.ndarray:
     """Return quantity, threshold and gap, [3, T, J], from what each source's mode is given."""
     table = np.zeros((3, len(actions), len(network.sources)))
@@ -164,10 +172,12 @@ def _action_table(network: Network, actions: Sequence[Sequence[Any]]) -> np.ndar
 
 
 def _action_value(field: str, column: str, value: Any) -> float:
-    """Accept a finite number; a threshold may be minus infinity, which never fires."""
-    if column == "threshold" and value == -math.inf:
+    """Accept a number that counts units exactly; a threshold may be minus infinity, which never fires."""
+    if column == "threshold" and isinstance(value, float) and math.isinf(value):
+        if value > 0:
+            raise InputError(f"{field}.threshold", f"{value!r} orders without end; give a number, or -inf for never")
         return value
-    return number()(f"{field}.{column}", value)
+    return number(-_MOST_UNITS, _MOST_UNITS)(f"{field}.{column}", value)
 
 
 def _demand_table(network: Network, demand: Sequence[Mapping[str, float]]) -> np.ndarray:
@@ -203,4 +213,10 @@ def _forecast_table(network: Network, periods: int) -> np.ndarray | None:
     """Return the mean of each market's demand process, [T, M], where an order rule asks for a forecast."""
     if all(source.lot.rule != "smoothed" for source in network.sources):
         return None
-    return np.stack([mean(market.demand, network.units, periods) for market in network.markets.values()], axis=1)
+    means = []
+    for i, market in network.markets.items():
+        if market.demand is None:
+            where = f"network.stages.{network.stage_names[i]}.market.demand"
+            raise InputError(where, "missing; the smoothed rule orders by its mean, so state it")
+        means.append(mean(market.demand, network.units, periods))
+    return np.stack(means, axis=1)

@@ -1,0 +1,346 @@
+"""Broken input, one row each, by the door it knocks at: the error names the field, the value and the fix.
+
+A row says what is broken, breaks a good example at one place (keys joined by dots; `GONE` removes the key) and lists
+words of the message: the value and the fix. The field that the error names is the place itself, unless the row says
+``place + rest`` or ``place -> other place``. To cover another door, add a list and a test of a few lines below it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pushpull.envs import InputError, Network, replay
+
+GONE = object()
+
+
+def broken(good: Any, place: str, value: Any) -> Any:
+    """Return a copy of a nested mapping with one place changed."""
+    keys = [int(key) if key.isdigit() else key for key in re.split(r" \+ | -> ", place)[0].split(".")]
+    if keys == [""]:
+        return value
+    bad = copy.deepcopy(good)
+    node = bad
+    for key in keys[:-1]:
+        node = node[key]
+    if value is GONE:
+        del node[keys[-1]]
+    else:
+        node[keys[-1]] = value
+    return bad
+
+
+def field_of(place: str) -> str:
+    """Return the field that an error about a place must name."""
+    place, arrow, other = place.partition(" -> ")
+    place, _, rest = place.partition(" + ")
+    return other if arrow else re.sub(r"\.(\d+)", r"[\1]", place) + rest
+
+
+def by_name(rows: list[tuple[Any, ...]]) -> list[Any]:
+    """Turn rows into parameters named by what is broken."""
+    names = [row[0] for row in rows]
+    assert len(set(names)) == len(names)
+    return [pytest.param(*row, id=name) for name, *row in rows]
+
+
+def assert_told(error: InputError, field: str, words: tuple[str, ...] | list[str]) -> None:
+    assert error.field == field
+    assert words
+    for word in words:
+        assert word in error.problem
+
+
+# --- networks: Network.from_dict -------------------------------------------------------------------------------------
+
+# A plant that pushes and a shop that pulls; integer units.
+NETWORK = {
+    "decoupling_point": "plant",
+    "stages": {
+        "plant": {"sources": [{"lead_time": 2}]},
+        "shop": {"sources": [{"inputs": {"plant": 1}}], "market": {"demand": {"kind": "poisson", "mean": 5}}},
+    },
+}
+LOSING = {"sources": [{}], "initial_owed": 3, "market": {"stockout": "lost"}}
+PLANT, SHOP = "stages.plant.sources.0", "stages.shop.sources.0"
+
+NETWORKS = [
+    # (what is broken, place, value, words...)
+    # the whole and its parts
+    ("nothing at all", "", None, "None is not a mapping", "give keys such as stages"),
+    ("a list for a network", "", [1], "[1] is not a mapping", "give keys such as stages"),
+    ("no stages", "stages", GONE, "missing", "state it"),
+    ("empty stages", "stages", {}, "empty", "declare at least one stage"),
+    ("stages as a list", "stages", ["plant"], "['plant'] is not a mapping", "write name: value"),
+    ("a stage that is a number", "stages.plant", 5, "5 is not a mapping", "give keys such as"),
+    ("no sources", "stages.plant.sources", GONE, "empty", "at least one source"),
+    ("empty sources", "stages.plant.sources", [], "empty", "at least one source"),
+    ("one source without its dash", "stages.plant.sources", {}, "{} is not a list"),
+    ("no market anywhere", "stages.shop.market -> stages", GONE, "no stage has a market", "give at least one"),
+    ("market: yes", "stages.shop.market", True, "True is not a mapping", "such as demand"),
+    ("a stage named no", "stages", {False: {}}, "False is not a name", "in quotes"),
+    ("a stage named 4 and one named '4'", "stages + .4", {4: {}, "4": {}}, "named twice", "rename one"),
+    ("a stage with a reserved name", "stages.supply", {"sources": [{}]}, "'supply'", "rename"),
+    # keys
+    ("unknown key", "sequnce", [], "unknown key", "did you mean 'sequence'?"),
+    ("unknown key of a source", f"{PLANT}.leadtime", 2, "unknown key", "mean 'lead_time'?"),
+    ("unknown key without a near one", f"{PLANT}.xyz", 2, "unknown key", "valid: mode, inputs"),
+    ("yes for a key", f"{PLANT}.True", 2, "unknown key", "valid: mode, inputs"),
+    # numbers
+    ("negative cost", "stages.shop.holding_cost", -1, "-1 is out", "at least 0"),
+    ("negative price", "stages.shop.market.price", -1, "-1 is out", "at least 0"),
+    ("NaN", f"{PLANT}.unit_cost", math.nan, "nan is not finite", "give a number"),
+    ("infinity", "stages.shop.holding_cost", math.inf, "inf is not finite", "give a"),
+    ("text for a number", f"{PLANT}.lead_time", "two", "'two' is not a number", "give a whole"),
+    ("a number in quotes", f"{PLANT}.lead_time", "2", "'2' is not a number", "without quotes"),
+    ("1e3, a text in YAML", f"{PLANT}.capacity", "1e3", "'1e3' is not", "as in 1.0e+3"),
+    ("truth for a number", f"{PLANT}.lead_time", True, "True is not a number", "give a whole"),
+    ("list for a number", f"{PLANT}.lead_time", [2], "[2] is not a number", "give a whole"),
+    ("nothing for a number", f"{PLANT}.lead_time", None, "None is not a number", "give a whole"),
+    ("more than a double holds", f"{PLANT}.capacity", 10**400, "is not a number", "give a number"),
+    ("negative lead time", f"{PLANT}.lead_time", -1, "-1 is out of range", "at least 0"),
+    ("half a lead time", f"{PLANT}.lead_time", 1.5, "1.5 is not whole", "give a whole number"),
+    ("capacity 0", f"{PLANT}.capacity", 0, "0 is out of range", "above 0"),
+    ("review period 0", f"{PLANT}.review_period", 0, "0 is out of range", "at least 1"),
+    ("horizon 0", "horizon", 0, "0 is out of range", "at least 1"),
+    ("discount above 1", "discount", 1.1, "1.1 is out of range", "at most 1"),
+    ("warm-up as long as the horizon", "warm_up", 100, "100", "horizon 100", "give less"),
+    ("yes for a truth", "horizon_is_real", "yes", "'yes' is not true or false", "write one"),
+    # words
+    ("unknown units", "units", "pieces", "'pieces' is unknown", "valid: integer, real"),
+    ("unknown rounding", "rounding", "up", "'up' is unknown", "valid: round, truncate"),
+    ("unknown allocation", "allocation", "fair", "'fair'", "valid: proportional, priority"),
+    ("unknown mode", f"{PLANT}.mode", "pusch", "'pusch' is unknown", "did you mean 'push'?"),
+    ("unknown basis", f"{PLANT}.basis", "echelons", "'echelons'", "did you mean 'echelon'?"),
+    ("empty name", "name", "", "'' is not a name", "give a non-empty text"),
+    ("illegal sequence", "sequence", ["push", "ship"], "['push', 'ship'] is not a legal", "use one of"),
+    # the network as a whole
+    ("a cycle", f"{PLANT}.inputs -> stages", {"shop": 1}, "['plant', 'shop']", "cycle", "remove one"),
+    ("a self-loop", f"{PLANT}.inputs", {"plant": 1}, "'plant' needs itself", "leave it out"),
+    ("unknown input", f"{SHOP}.inputs", {"plnt": 1}, "'plnt' is no stage", "mean 'plant'?"),
+    ("inputs as a list", f"{SHOP}.inputs", ["plant"], "['plant'] is not a mapping", "name: value"),
+    ("zero units of an input", f"{SHOP}.inputs.plant", 0, "0 is out of range", "above 0"),
+    (
+        "neither mode nor point",
+        "decoupling_point -> stages.plant.sources[0].mode",
+        GONE,
+        "no decoupling_point",
+        "state one",
+    ),
+    # the decoupling point and modes
+    ("point at no stage", "decoupling_point", "plan", "'plan' names no", "mean 'plant'?"),
+    ("points at nothing", "decoupling_point", [], "[] has 0 entries", "at least 1"),
+    ("supply and more", "decoupling_point", ["supply", "shop"], "'supply'", "give it alone"),
+    ("drop on implied pull", f"{SHOP}.shortfall", "drop", "'drop' is refused", "leave shortfall"),
+    ("drop on stated pull", f"{SHOP} + .shortfall", {"mode": "pull", "shortfall": "drop"}, "'drop' is", "leave"),
+    ("carry on mixed", f"{SHOP} + .shortfall", {"mode": "mixed", "shortfall": "carry"}, "'carry' is", "leave it"),
+    ("unknown shortfall", f"{PLANT}.shortfall", "forget", "'forget'", "valid: drop, carry"),
+    ("delay of a push", f"{PLANT} + .order_delay", {"mode": "push", "order_delay": 1}, "1 is refused", "leave it"),
+    ("delay of a mixed", f"{PLANT} + .order_delay", {"mode": "mixed", "order_delay": 1}, "1 is refused", "leave"),
+    ("review offset", f"{PLANT}.review_offset", 1, "1 is not below review_period 1", "less"),
+    # order rules, positions, cards
+    ("unknown rule", f"{SHOP}.lot + .rule", {"rule": "s_s"}, "'s_s' is unknown", "did you mean 's_S'"),
+    ("a rule without its mapping", f"{SHOP}.lot", "s_S", "'s_S' is not a mapping", "such as rule, gap"),
+    ("r_nQ without Q", f"{SHOP}.lot + .Q", {"rule": "r_nQ"}, "missing", "state it"),
+    ("Q without r_nQ", f"{SHOP}.lot + .Q", {"Q": 4}, "4 does not go with rule base_stock", "rule: r_nQ"),
+    ("gap without s_S", f"{SHOP}.lot + .gap", {"gap": 4}, "4 does not go with rule base_stock", "s_S"),
+    ("one lot without lots", f"{SHOP}.lot + .at_most_one", {"at_most_one": True}, "True", "rule: r_nQ"),
+    ("time without smoothing", f"{SHOP}.lot + .adjust_time", {"adjust_time": 2}, "2 does", "smoothed"),
+    ("adjust faster than at once", f"{SHOP}.lot + .adjust_time", {"adjust_time": 0.5}, "0.5", "at least 1"),
+    ("max_order below Q", f"{SHOP} + .max_order", {"lot": {"rule": "r_nQ", "Q": 4}, "max_order": 3}, "3 is", "4"),
+    ("over without physical", f"{PLANT}.over", ["shop"], "['shop']", "use basis: physical"),
+    ("over no stage", f"{PLANT} + .over", {"basis": "physical", "over": "shp"}, "'shp' is no", "mean 'shop'?"),
+    ("over upstream", f"{SHOP} + .over", {"basis": "physical", "over": "plant"}, "'plant'", "leave it out"),
+    ("cards as a number", f"{PLANT}.cards", 5, "5 is not a mapping", "give keys such as limit"),
+    ("cards without limit", f"{PLANT}.cards + .limit", {}, "missing", "state it"),
+    ("less than no card", f"{PLANT}.cards + .limit", {"limit": -1}, "-1 is out", "at least 0"),
+    ("cards over no stage", f"{PLANT}.cards + .over", {"limit": 1, "over": ["x"]}, "'x' is", "valid"),
+    ("cards upstream", f"{SHOP}.cards + .over", {"limit": 1, "over": ["plant"]}, "'plant'", "leave it"),
+    ("cards over nothing", f"{SHOP}.cards + .over", {"limit": 1, "over": []}, "[] has 0", "at least 1"),
+    # disruptions, stockouts
+    ("unknown disruption", f"{PLANT}.disruption + .affects", {"affects": "x"}, "'x'", "transit"),
+    ("a disruption of nothing", f"{PLANT}.disruption + .affects", {}, "missing", "state it"),
+    ("partial without share", "stages.shop.market.stockout", "partial", "'partial'"),
+    ("share of what", "stages.shop.market.stockout", {"x": 1}, "{'x': 1}", "lost"),
+    ("share above 1", "stages.shop.market.stockout + .partial", {"partial": 2}, "2 is out of range", "at most 1"),
+    # where a chain starts
+    ("pipeline longer than lead time", f"{PLANT}.initial_pipeline", [1, 2, 3], "at most"),
+    ("negative pipeline", f"{PLANT}.initial_pipeline + [0]", [-1], "-1 is out", "at least"),
+    ("negative stock", "stages.shop.initial_on_hand", -1, "-1 is out", "at least"),
+    ("owed without a market", "stages.plant.initial_owed", 3, "3 needs a market"),
+    (
+        "owed where sales are lost",
+        "stages.shop + .initial_owed",
+        LOSING,
+        "3 needs a market that backorders",
+        "set it to 0",
+    ),
+    # integer units
+    ("half an input", f"{SHOP}.inputs.plant", 1.5, "1.5 is not whole", "units: real"),
+    ("half a unit due", f"{PLANT}.initial_pipeline + [0]", [0.5], "0.5 is not", "units: real"),
+    ("half a lot", f"{SHOP}.lot + .Q", {"rule": "r_nQ", "Q": 2.5}, "2.5 is not whole", "units: real"),
+    ("half a unit on hand", "stages.shop.initial_on_hand", 0.5, "0.5", "real"),
+    ("half a unit owed", "stages.shop.initial_owed", 0.5, "0.5 is not", "units: real"),
+    ("less than a unit of capacity", f"{PLANT}.capacity", 0.5, "0.5 is less", "at least 1"),
+    ("orders of less than a unit", f"{SHOP}.max_order", 0.5, "0.5 is less", "at least 1"),
+]
+
+
+def test_the_example_is_good():
+    Network.from_dict(NETWORK)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    by_name([(name, place, value, words) for name, place, value, *words in NETWORKS]),
+)
+def test_network_is_refused(place, value, words):
+    with pytest.raises(InputError) as caught:
+        Network.from_dict(broken(NETWORK, place, value))
+    assert_told(caught.value, f"network.{field_of(place)}".rstrip("."), words)
+
+
+# --- another decoupling point: Network.with_decoupling_point ---------------------------------------------------------
+
+POINTS = [
+    # (what is broken, point, words...)
+    ("no stage", "plan", "'plan' names no stage", "did you mean 'plant'?"),
+    ("one of several is no stage", ["plant", "shp"], "'shp' names no stage", "did you mean 'shop'?"),
+    ("a number", 3, "'3' names no stage", "valid: plant, shop, supply, market"),
+    ("a truth", True, "True is not a name", "give a non-empty text"),
+]
+
+
+@pytest.mark.parametrize(("point", "words"), by_name([(name, point, words) for name, point, *words in POINTS]))
+def test_decoupling_point_is_refused(point, words):
+    with pytest.raises(InputError) as caught:
+        Network.from_dict(NETWORK).with_decoupling_point(point)
+    assert caught.value.field.startswith("decoupling_point")
+    assert_told(caught.value, caught.value.field, words)
+
+
+def test_a_point_is_refused_that_makes_a_dropping_source_pull():
+    network = Network.from_dict(broken(NETWORK, f"{PLANT}.shortfall", "drop"))
+    with pytest.raises(InputError) as caught:
+        network.with_decoupling_point("supply")
+    assert_told(caught.value, "stages.plant.sources[0].shortfall", ("'drop' is refused on a pull source", "leave"))
+
+
+# --- network files: Network.from_yaml --------------------------------------------------------------------------------
+
+FILES = [
+    # (what is broken, bytes of the file or None for no file, words...)
+    ("missing file", None, "no file", "give the path of a network file"),
+    ("not YAML", b"stages: {plant: [", "is not YAML", "line 1", "mend the file"),
+    ("a tab", b"stages:\n\tplant: 1\n", "is not YAML", "line 2", "mend the file"),
+    ("a stage twice", b"stages:\n  shop: {}\n  shop: {}\n", "'shop' stands twice", "line 3", "mend the file"),
+    ("a Python object", b"stages: !!python/object:os.system {}", "is not YAML", "mend the file"),
+    ("not text", b"\xff\xfe\x00\x01", "is not text", "save it as UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), by_name([(name, content, words) for name, content, *words in FILES]))
+def test_file_is_refused(content, words, tmp_path):
+    path = tmp_path / "chain.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        Network.from_yaml(path)
+    assert_told(caught.value, "network", (*words, "chain.yaml"))
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(InputError) as caught:
+        Network.from_yaml(tmp_path)
+    assert_told(caught.value, "network", ("cannot be read", "give the path of a network file"))
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"", "None is not a mapping"), (b"plant", "'plant' is not a mapping")])
+def test_a_file_without_keys_is_refused(content, words, tmp_path):
+    path = tmp_path / "chain.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        Network.from_yaml(path)
+    assert_told(caught.value, str(path), (words, "give keys such as stages"))
+
+
+# --- recorded trajectories: replay -----------------------------------------------------------------------------------
+
+# Two periods: a push quantity for the plant, a threshold for the shop.
+RECORD = {
+    "network": Network.from_dict(NETWORK),
+    "actions": [[1, 2], [3, 4]],
+    "demand": [{"shop": 5}, {"shop": 6}],
+    "available": [[1, 0], [0.5, 1]],
+}
+
+REPLAYS = [
+    # (what is broken, place, value, words...)
+    ("a mapping for a network", "network", NETWORK, "a dict is not a Network", "from_dict"),
+    ("unknown backend", "backend", "nunpy", "'nunpy' is unknown", "did you mean 'numpy'?"),
+    # actions
+    ("no actions", "actions", None, "None is not a list of periods", "give one row per period"),
+    ("an action for all periods", "actions", 7, "7 is not a list of periods", "give one row per period"),
+    ("a number for a row", "actions.1", 7, "7 is not one entry per source", "['plant', 'shop']"),
+    ("a mapping for a row", "actions.1", {"plant": 7}, "is not one entry per source", "['plant', 'shop']"),
+    ("a source too few", "actions.1", [7], "[7] is not one entry per source", "['plant', 'shop']"),
+    ("a source too many", "actions + [0]", np.ones((2, 3)), "is not one entry per source", "['plant', 'shop']"),
+    ("two numbers for a push", "actions.0.0", [1, 2], "[1, 2] has 2 numbers", "'plant' takes"),
+    ("no number for a pull", "actions.0.1", [], "[] has 0 numbers", "'shop' takes ['threshold']"),
+    ("NaN quantity", "actions.0.0 + .quantity", math.nan, "nan is not finite", "give a number"),
+    ("infinite quantity", "actions.0.0 + .quantity", math.inf, "inf is not finite", "give a number"),
+    ("quantity minus infinity", "actions.0.0 + .quantity", -math.inf, "-inf is not finite", "give a"),
+    ("NaN threshold", "actions.0.1 + .threshold", math.nan, "nan is not finite", "give a number"),
+    ("infinite threshold", "actions.0.1 + .threshold", math.inf, "inf orders without end", "-inf for never"),
+    ("more units than can be counted", "actions.0.1 + .threshold", 1e300, "1e+300 is out", "1e+15"),
+    ("text for a quantity", "actions.0.0 + .quantity", "5", "'5' is not a number", "without quotes"),
+    ("truth for a quantity", "actions.0.0 + .quantity", True, "True is not a number", "give a number"),
+    ("nothing for a threshold", "actions.0.1 + .threshold", None, "None is not a number", "give a number"),
+    # demand
+    ("no demand", "demand", None, "None is not a list of periods", "give one row per period"),
+    ("demand by stage, not by period", "demand", {"shop": [5, 6]}, "is not a list", "one row per period"),
+    ("demand for fewer periods", "demand", [{"shop": 5}], "1 periods for 2 periods", "give as many"),
+    ("demand without its stage", "demand.1", 5, "5 is not a mapping", "give {stage: units}"),
+    ("demand for no market", "demand.1", {"plant": 5}, "'plant' has no market", "valid: shop"),
+    ("demand for no stage", "demand.1", {"shp": 5}, "'shp' has no market", "did you mean 'shop'?"),
+    ("negative demand", "demand.1.shop", -1, "-1 is out of range", "at least 0"),
+    ("fractional demand in integer units", "demand.1.shop", 1.5, "1.5 is not whole", "give a whole"),
+    ("missing demand", "demand.1.shop", math.nan, "nan is not finite", "give a whole number"),
+    ("empty demand", "demand.1.shop", None, "None is not a number", "give a whole number"),
+    # availability
+    ("one availability for all", "available", 1, "1 is not a list of periods", "give one row per period"),
+    ("availability for fewer periods", "available", [[1, 1]], "1 periods for 2 periods", "give as many"),
+    ("availability of fewer sources", "available.1", [1], "[1] is not one entry per source", "'shop'"),
+    ("more than available", "available.1.0", 1.2, "1.2 is out of range", "at most 1"),
+    ("less than not available", "available.1.0", -1, "-1 is out of range", "at least 0"),
+    ("NaN availability", "available.1.0", math.nan, "nan is not finite", "at most 1"),
+]
+
+
+def test_the_record_is_good():
+    replay(**RECORD)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    by_name([(name, place, value, words) for name, place, value, *words in REPLAYS]),
+)
+def test_record_is_refused(place, value, words):
+    with pytest.raises(InputError) as caught:
+        replay(**broken(RECORD, place, value))
+    assert_told(caught.value, field_of(place), words)
+
+
+def test_a_smoothed_source_needs_a_declared_demand():
+    network = Network.from_dict(
+        {"decoupling_point": "supply", "stages": {"shop": {"sources": [{"lot": {"rule": "smoothed"}}], "market": {}}}}
+    )
+    with pytest.raises(InputError) as caught:
+        replay(network, [[1]], [{"shop": 1}])
+    assert_told(caught.value, "network.stages.shop.market.demand", ("missing", "smoothed", "state it"))
