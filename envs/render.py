@@ -1,121 +1,133 @@
-"""How a chain is shown: as text, as a picture, in a window; and the network itself, as tables or a drawing.
+"""How a chain is shown: a scene as text, as a picture or in a window; the network itself as tables or a drawing.
 
-A `Scene` is what one environment looks like at the start of a period. `text` and `picture` are functions of it, so
-showing a chain never touches it. What needs matplotlib is in ``drawing.py``, imported when first called.
+`text` and `picture` are functions of a `Scene`, so showing a chain never touches it. What needs matplotlib is in
+``drawing.py``, imported when first called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pushpull.envs import bounds
-from pushpull.envs.dynamics import Flows
-from pushpull.envs.layout import decoupling_lines, decoupling_points, reading_order, stage_zones, zones_in_order
-from pushpull.envs.network import ALL_PUSH, Demand, Network
-from pushpull.envs.task import Task
+from pushpull.envs.decoupling import decoupling_lines, decoupling_points, reading_order, stage_zones
+from pushpull.envs.network import ALL_PULL, ALL_PUSH, Network
+from pushpull.envs.scene import Scene, due, headline
+from pushpull.envs.words import amount, in_words
 
 WIDTH = 100  # columns of a terminal
-NOTHING = "·"
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """One environment at the start of a period, and what the period before brought.
-
-    Attributes
-    ----------
-    network : Network
-        The chain.
-    period, periods : int
-        Periods since the start of the episode, and its length.
-    on_hand, backorders : ndarray [N]
-        Units in stock, and units owed to customers.
-    pipeline : list of ndarray [lead_time + 1]
-        Per source, units received in 0, 1, ... periods.
-    waiting : ndarray [J]
-        Orders not yet started: those that wait at the source and those that still travel to it.
-    flows : Flows or None
-        Flows of the last period, one number per stage or source; None before the first.
-    cost, profit : float
-        Money of the last period; 0 before the first.
-    kpis : dict of float
-        KPIs of the episode so far.
-    """
-
-    network: Network
-    period: int
-    periods: int
-    on_hand: np.ndarray
-    backorders: np.ndarray
-    pipeline: list[np.ndarray]
-    waiting: np.ndarray
-    flows: Flows | None
-    cost: float
-    profit: float
-    kpis: dict[str, float]
-
-    @classmethod
-    def of(cls, task: Task) -> Scene:
-        """Copy what a picture needs from environment 0 of a task."""
-        view = task.engine.view()
-        outcome = task.outcome if view.period[0] > 0 else None
-        return cls(
-            network=task.network,
-            period=int(view.period[0]),
-            periods=view.periods,
-            on_hand=view.on_hand[:, 0].copy(),
-            backorders=view.backorders[:, 0].copy(),
-            pipeline=[rows[:, 0].copy() for rows in view.pipeline],
-            waiting=view.pending[:, 0] + view.in_transit[:, 0],
-            flows=Flows(**{name: rows[:, 0].copy() for name, rows in vars(outcome.flows).items()}) if outcome else None,
-            cost=float(outcome.cost[0]) if outcome else 0.0,
-            profit=float((outcome.revenue - outcome.cost)[0]) if outcome else 0.0,
-            kpis={name: float(values[0]) for name, values in task.engine.kpis().items()},
-        )
-
-
-def headline(scene: Scene) -> list[str]:
-    """Return the period and how the chain does, in a few phrases."""
-    phrases = [f"period {scene.period} of {scene.periods}"]
-    if scene.flows is None:
-        return phrases
-    phrases += [f"profit {amount(scene.profit)}", f"cost {amount(scene.cost)}"]
-    if scene.period <= scene.network.warm_up:
-        return [*phrases, "warm-up"]
-    return [*phrases, f"mean profit {amount(scene.kpis['profit'])}", f"fill rate {scene.kpis['fill_rate']:.1%}"]
+BLOCKS = " ▁▂▃▄▅▆▇█"
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+MEANING = {ALL_PULL: ": no stage only pushes", ALL_PUSH: ": every stage pushes"}
 
 
 def text(scene: Scene) -> str:
     """Return the scene as plain text: a line per stage, upstream first, with a rule at the decoupling point.
 
-    A stage with several sources takes a line for each. Units on the way are listed by the periods until they arrive,
-    those of the coming period first. Orders, demand and losses are those of the period before.
+    A stage with several sources takes a line for each. The bar is the stock against its natural scale. Units on the
+    way are listed by the periods until they arrive, next first. Orders, starts, demand and losses are of the period
+    before.
     """
-    network, flows = scene.network, scene.flows
-    scales = bounds.stock_scale(network)
+    network, flows, order = scene.network, scene.flows, reading_order(scene.network)
     headings = ["stage", "mode", "stock", "on hand", "owed", "on the way", "waits", "order", "start", "demand", "lost"]
-    order = reading_order(network)
-    rows = []
+    left, way = (0, 1, 2, 5), headings.index("on the way")
+    scales = bounds.stock_scale(network)
+    rows: dict[int, list[str]] = {}
     for i in order:
-        for place, j in enumerate(network.sources_of[i]):
-            stock, market = ["", amount(scene.on_hand[i]), ""], ["", ""]
-            if place == 0:
-                stock = [bar(scene.on_hand[i] / scales[i], 10), amount(scene.on_hand[i]), ""]
+        for j in network.sources_of[i]:
+            stock, market = ["", "", ""], ["", ""]
+            if j == network.sources_of[i][0]:
+                stock = [bar(scene.on_hand[i] / scales[i], 8), amount(scene.on_hand[i]), ""]
                 if i in network.markets:
                     stock[2] = amount(scene.backorders[i])
-                    market = [amount(flows.demand[i]), amount(flows.lost[i])] if flows else market
+                    market = [amount(flows.demand[i]), amount(flows.lost[i])] if flows else ["", ""]
             moved = [amount(flows.order[j]), amount(flows.start[j])] if flows else ["", ""]
-            rows.append([network.source_names[j], network.modes[j], *stock, "", amount(scene.waiting[j]), *moved, *market])
-    return "\n".join([f"{network.name}   {'   '.join(headline(scene))}", "", *table(headings, rows)]) + "\n"
+            waits = amount(scene.pending[j] + scene.in_transit[j])
+            rows[j] = [network.source_names[j], network.modes[j], *stock, "", waits, *moved, *market]
+    spare = WIDTH - len(table(headings, list(rows.values()), left)[0])
+    headings[way] = headings[way].ljust(min(30, len(headings[way]) + max(0, spare)))
+    for j, row in rows.items():
+        row[way] = on_the_way(due(scene.pipeline[j]), len(headings[way]))
+    first, *lines = table(headings, list(rows.values()), left)
+    zones, rules = stage_zones(network), decoupling_lines(network)
+    body, seen = [first], set()
+    for line, zone in zip([*lines, ""], [*(zones[network.source_stage[j]] for j in rows), ALL_PUSH], strict=True):
+        if zone in rules and zone not in seen:
+            body.append(f"── {rules[zone]} ".ljust(len(first), "─"))
+        seen.add(zone)
+        body.append(line)
+    if not rules:
+        body.append(f"push and pull alternate; push ends at: {', '.join(decoupling_points(network))}")
+    return "\n".join(["   ".join([network.name, *headline(scene)]), "", *body])
 
 
 def describe(network: Network) -> str:
-    """Return the network."""
-    return network.name
+    """Return the network as tables: its stages and sources, its markets, and what follows from them.
+
+    The rate of a stage is the mean demand per period that reaches it, its load the rate over the capacity of all its
+    sources; both need markets that state their demand.
+    """
+    names, points = network.stage_names, decoupling_points(network)
+    known = all(market.demand is not None for market in network.markets.values())
+    rates = bounds.demand_rates(network) if known else np.full(len(names), np.nan)
+    sources = []
+    for i in reading_order(network):
+        stage = network.stages[names[i]]
+        load = rates[i] / sum(network.sources[j].capacity for j in network.sources_of[i])
+        of_stage = [*map(amount, (stage.initial_on_hand, stage.holding_cost))]
+        of_stage += [amount(rates[i]), f"{load:.0%}"] if known else ["?", "?"]
+        for j in network.sources_of[i]:
+            source = network.sources[j]
+            of_source = [amount(source.lead_time), amount(source.capacity), amount(source.unit_cost)]
+            sources.append([network.source_names[j], network.modes[j], *of_source, *of_stage, ingredients(network, j)])
+            of_stage = [""] * len(of_stage)
+    markets = [
+        [
+            names[i],
+            amount(market.price),
+            in_words(market.stockout),
+            amount(market.backorder_cost),
+            amount(market.lost_sale_cost),
+            in_words(market.demand),
+        ]
+        for i, market in network.markets.items()
+    ]
+    facts = {
+        "decoupling point": " and ".join(points)
+        + MEANING.get(points[0], ": pushed up to its stock, pulled from there on"),
+        "stage order": " > ".join(names[i] for i in network.stage_order),
+        "each period": ", ".join(network.sequence),
+        "units": f"{network.units}; scarce stock is shared by {network.allocation} allocation",
+        "horizon": f"{network.horizon} periods" + ", then the world ends" * network.horizon_is_real,
+    }
+    width = max(map(len, facts))
+    headings = [
+        "stage",
+        "mode",
+        "lead time",
+        "capacity",
+        "unit cost",
+        "initial",
+        "holding",
+        "rate",
+        "load",
+        "made from",
+    ]
+    return "\n".join(
+        [
+            f"{network.name}: {network.description}",
+            "",
+            *(f"{name:{width}}  {fact}" for name, fact in facts.items()),
+            "",
+            *table(headings, sources, left=(0, 1, 9)),
+            "",
+            *table(
+                ["market", "price", "stockout", "backorder cost", "lost sale cost", "demand"], markets, left=(0, 2, 5)
+            ),
+        ]
+    )
 
 
 def picture(scene: Scene) -> np.ndarray:
@@ -146,17 +158,37 @@ def draw_network(network: Network, path: str | Path) -> None:
     drawing.draw_network(network, path)
 
 
-def amount(units: float) -> str:
-    """Return a number in at most six characters."""
-    return f"{units:g}"
-
-
 def bar(share: float, width: int) -> str:
-    """Return a bar."""
-    return "█" * int(min(1, share) * width)
+    """Return a bar of `width` characters; more than full ends in an arrow."""
+    if share > 1:
+        return "█" * (width - 1) + "►"
+    eighths = round(share * width * 8)
+    full = "█" * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
+    return full.ljust(width, "░")
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines."""
-    widths = [max(len(row[k]) for row in [headings, *rows]) for k in range(len(headings))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [headings, *rows]]
+def on_the_way(units: np.ndarray, room: int) -> str:
+    """Return a line of numbers or, where they do not fit, a sparkline and the total."""
+    numbers = " ".join(amount(value) for value in units)
+    if len(numbers) <= room:
+        return numbers
+    total = amount(units.sum())
+    bins = [part.sum() for part in np.array_split(units, min(len(units), max(1, room - len(total) - 2)))]
+    levels = np.ceil(8 * np.array(bins) / max(bins, default=1.0)).astype(int) if max(bins) > 0 else [0] * len(bins)
+    return "".join(BLOCKS[level] for level in levels) + f" ={total}"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
+    """Return lines of aligned columns: to the left where said, else to the right."""
+    cells = [headings, *rows]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(headings))]
+    return [
+        "  ".join(f"{cell:{'<' if k in left else '>'}{widths[k]}}" for k, cell in enumerate(row)).rstrip()
+        for row in cells
+    ]
+
+
+def ingredients(network: Network, j: int) -> str:
+    """Return what source j needs for one unit."""
+    needs = [f"{amount(units)} {network.stage_names[m]}" for m, units in network.inputs[j]]
+    return " + ".join(needs) if needs else "outside supply"
