@@ -1,0 +1,127 @@
+"""The agents of an experiment: where they come from (parameters, training, a saved run) and the episodes they play."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pushpull.envs.checks import InputError, suggest
+from pushpull.envs.network import Network
+from pushpull.envs.simulate import Acts, simulate
+from pushpull.experiments.seeds import first_test_world, first_training_world
+from pushpull.experiments.settings import AgentSettings
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A policy with a name, on the network as it decouples it; learned ones know their seed and training time."""
+
+    name: str
+    network: Network
+    policy: Acts
+    training_seed: int | None = None
+    training_seconds: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The name, with the training seed of a learned agent."""
+        return self.name if self.training_seed is None else f"{self.name}-seed{self.training_seed}"
+
+
+def play(agent: Agent, episodes: int, world: int, periods: int | None = None) -> Any:
+    """Return a table of the agent's test episodes: `simulate`'s columns, behind who played and in which world."""
+    table = simulate(agent.network, agent.policy, episodes, first_test_world(world, episodes), periods)
+    table = table.rename(columns={"seed": "world"})
+    table.insert(0, "agent", agent.name)
+    table.insert(1, "training_seed", agent.training_seed)
+    table.insert(2, "training_seconds", agent.training_seconds)
+    return table
+
+
+def fixed_agent(name: str, settings: AgentSettings, network: Network) -> Agent:
+    """Build an agent whose policy needs no training."""
+    from pushpull.agents.policy import make_policy
+
+    if settings.policy is None:
+        raise InputError(f"agent.{name}", "has to learn; train it with `pushpull train` and give run=FOLDER")
+    network = network.with_decoupling_point(settings.decoupling_point)
+    try:
+        return Agent(name, network, make_policy(settings.policy, network, **settings.parameters))
+    except InputError as error:
+        raise error.within(f"agent.{name}") from None
+
+
+def learned_agent(
+    name: str,
+    settings: AgentSettings,
+    network: Network,
+    seed: int,
+    progress: Callable[[int], Any] | None = None,
+    log_folder: Path | None = None,
+    **task: Any,
+) -> Agent:
+    """Train an agent in the worlds of a training seed; `task` holds reward, observation and periods."""
+    from pushpull.agents import sb3
+
+    assert settings.algorithm is not None and settings.steps is not None and settings.num_envs is not None
+    network = network.with_decoupling_point(settings.decoupling_point)
+    started = time.perf_counter()
+    try:
+        policy = sb3.train(
+            network,
+            settings.algorithm,
+            settings.steps,
+            seed,
+            settings.num_envs,
+            settings.parameters,
+            first_training_world(seed, settings.num_envs),
+            progress=progress,
+            log_folder=log_folder,
+            **task,
+        )
+    except InputError as error:
+        raise error.within(f"agent.{name}") from None
+    return Agent(name, network, policy, seed, time.perf_counter() - started)
+
+
+def save_agent(agent: Agent, run: Path) -> None:
+    """Write a learned agent to ``models/LABEL`` of a run folder."""
+    folder = run / "models" / agent.label
+    agent.policy.save(folder)  # type: ignore[attr-defined]
+    point = agent.network.decoupling_point
+    about = {
+        "agent": agent.name,
+        "training_seed": agent.training_seed,
+        "training_seconds": agent.training_seconds,
+        "decoupling_point": None if point is None else list(point),
+    }
+    (folder / "agent.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+
+
+def saved_agents(run: str | Path, network: Network) -> list[Agent]:
+    """Read the learned agents of a run folder, to act on a network."""
+    from pushpull.agents.sb3 import LearnedPolicy
+
+    agents = []
+    for file in sorted((Path(run) / "models").glob("*/agent.yaml")):
+        about = yaml.safe_load(file.read_text())
+        decoupled = network.with_decoupling_point(about["decoupling_point"])
+        policy = LearnedPolicy.load(file.parent, decoupled)
+        agents.append(Agent(about["agent"], decoupled, policy, about["training_seed"], about["training_seconds"]))
+    if not agents:
+        raise InputError("run", f"no model in {str(run)!r}; give the folder of a run that trained one")
+    return agents
+
+
+def saved_network(run: str | Path) -> dict[str, Any]:
+    """Return the network of a run folder, as the mapping of a network file."""
+    file = Path(run) / "config.yaml"
+    if not file.is_file():
+        near = sorted(path.name for path in Path(run).parent.glob("*")) if Path(run).parent.is_dir() else []
+        raise InputError("run", f"no run in {str(run)!r}; {suggest(Path(run).name, near) if near else 'give a folder'}")
+    return yaml.safe_load(file.read_text())["network"]

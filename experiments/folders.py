@@ -1,0 +1,58 @@
+"""Run folders: everything a command writes, or nothing.
+
+Files are written to a hidden folder beside the final one, which appears under its name in one rename at the end.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from pushpull.envs.checks import InputError
+
+
+class RunFolder(NamedTuple):
+    """Where a run writes while it goes on, and where that lies once it is complete."""
+
+    path: Path
+    final: Path
+
+
+@contextmanager
+def run_folder(root: str | Path, command: str, label: str) -> Iterator[RunFolder]:
+    """Give a folder to write to, which becomes ``root/command/date-time-label`` if all goes well and else vanishes."""
+    parent = Path(root).resolve() / command
+    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("folder", f"{str(root)!r} cannot be written to ({error.strerror}); give another") from None
+    run = _claim(parent, f"{datetime.now():%Y%m%d-%H%M%S}-{label}")
+    try:
+        yield run
+        run.path.rename(run.final)
+    except BaseException:
+        shutil.rmtree(run.path)
+        for folder in made:
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        raise
+
+
+def _claim(parent: Path, name: str) -> RunFolder:
+    """Take the first name that no run has, or is about to have."""
+    for k in count(1):
+        final = parent / (name if k == 1 else f"{name}-{k}")
+        partial = parent / f".partial-{final.name}"
+        if not final.exists():
+            try:
+                partial.mkdir()
+                return RunFolder(partial, final)
+            except FileExistsError:
+                continue
+    raise AssertionError("count() does not end")

@@ -1,0 +1,144 @@
+"""The settings of each command: which keys its configuration has, and what each accepts.
+
+Values and their meaning stand in ``configs/COMMAND.yaml``; here are the types. `build` (`pushpull.envs.checks`) turns a
+composed configuration into one of these and answers what does not fit with the nearest keys that do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pushpull.envs.checks import InputError, Settings, listing, mapping, number, optional, record, setting, text
+from pushpull.envs.library import load_network
+from pushpull.envs.network import Network
+from pushpull.envs.rewards import reward_weights
+
+_names = listing(text, at_least=1)
+_whole = number(0, whole=True)
+_count = number(1, whole=True)
+
+
+def _stages(field: str, value: Any) -> list[str]:
+    return list(_names(field, value))
+
+
+def _as_given(field: str, value: Any) -> Any:
+    """Leave the check to whoever uses the value."""
+    return value
+
+
+def _network(field: str, value: Any) -> Network:
+    return load_network(value)
+
+
+def _weights(field: str, value: Any) -> Mapping[str, float]:
+    return reward_weights(value)
+
+
+@dataclass(frozen=True)
+class AgentSettings(Settings):
+    """An agent: a `policy` with its `parameters`, or an `algorithm` that learns one in `steps` steps."""
+
+    parameters: Mapping[str, Any] = setting(mapping(_as_given))
+    policy: str | None = setting(optional(text), None)
+    algorithm: str | None = setting(optional(text), None)
+    decoupling_point: list[str] | None = setting(optional(_stages), None)
+    steps: int | None = setting(optional(_count), None)
+    num_envs: int | None = setting(optional(_count), None)
+
+    def examine(self):
+        if (self.policy is None) == (self.algorithm is None):
+            raise InputError("policy", "state a policy, or an algorithm that learns one, and not both")
+        for key in ("steps", "num_envs"):
+            if (getattr(self, key) is not None) != self.learns:
+                raise InputError(key, f"is {getattr(self, key)!r}; give a number to an algorithm, none to a policy")
+
+    @property
+    def learns(self) -> bool:
+        """Whether the agent has to be trained."""
+        return self.algorithm is not None
+
+
+@dataclass(frozen=True)
+class ObservationSettings(Settings):
+    """What a learning agent sees: names of blocks, or null for those that make the state known."""
+
+    blocks: tuple[str, ...] | None = setting(optional(_names))
+
+
+@dataclass(frozen=True)
+class _Command(Settings):
+    """What every command is told."""
+
+    network: Network = setting(_network)
+    decoupling_point: list[str] | None = setting(optional(_stages))
+    folder: str = setting(text)
+
+
+@dataclass(frozen=True)
+class _Test(_Command):
+    """What commands are told that play test episodes."""
+
+    agent: Mapping[str, AgentSettings] = setting(mapping(record(AgentSettings)))
+    periods: int | None = setting(optional(_count))
+    episodes: int = setting(_count)
+    world: int = setting(_whole)
+
+
+@dataclass(frozen=True)
+class _Training(_Test):
+    """What commands are told that train."""
+
+    reward: Mapping[str, float] = setting(_weights)
+    observation: ObservationSettings = setting(record(ObservationSettings))
+
+
+@dataclass(frozen=True)
+class CompareSettings(_Training):
+    """Settings of ``pushpull compare``."""
+
+    seeds: tuple[int, ...] = setting(listing(_whole, at_least=1))
+
+
+@dataclass(frozen=True)
+class TrainSettings(_Training):
+    """Settings of ``pushpull train``."""
+
+    seed: int = setting(_whole)
+
+    def examine(self):
+        if len(self.agent) != 1 or not all(agent.learns for agent in self.agent.values()):
+            raise InputError("agent", f"{list(self.agent)} is not one agent that learns; choose one, such as agent=ppo")
+
+
+@dataclass(frozen=True)
+class EvaluateSettings(_Test):
+    """Settings of ``pushpull evaluate``."""
+
+    run: str | None = setting(optional(text))
+
+
+@dataclass(frozen=True)
+class SimulateSettings(_Command):
+    """Settings of ``pushpull simulate``."""
+
+    agent: Mapping[str, AgentSettings] = setting(mapping(record(AgentSettings)))
+    run: str | None = setting(optional(text))
+    model: str | None = setting(optional(text))
+    demand: str = setting(text)
+
+
+@dataclass(frozen=True)
+class ShowSettings(_Command):
+    """Settings of ``pushpull show``."""
+
+
+SETTINGS: dict[str, type[Settings]] = {
+    "compare": CompareSettings,
+    "train": TrainSettings,
+    "evaluate": EvaluateSettings,
+    "simulate": SimulateSettings,
+    "show": ShowSettings,
+}

@@ -1,0 +1,87 @@
+"""PushPull-v0 passes the checkers of Gymnasium and stable-baselines3, repeats itself, and keeps its info keys."""
+
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+import pushpull.envs  # noqa: F401  registers the id
+
+CHAIN = {
+    "name": "two_stages",
+    "decoupling_point": "part",
+    "horizon": 6,
+    "stages": {
+        "part": {"initial_on_hand": 20, "holding_cost": 1, "sources": [{"lead_time": 2}]},
+        "item": {
+            "holding_cost": 2,
+            "sources": [{"inputs": {"part": 1}}],
+            "market": {"demand": {"kind": "poisson", "mean": 10}, "price": 20, "backorder_cost": 18},
+        },
+    },
+}
+
+
+def make(**arguments):
+    return gymnasium.make("PushPull-v0", **({"network": CHAIN, "action": "normalised"} | arguments))
+
+
+@pytest.mark.parametrize("observation", ["physical", "scaled"])
+@pytest.mark.parametrize("network", [CHAIN, "electronics"])
+def test_checkers_pass_without_a_warning(network, observation):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(make(network=network, observation=observation).unwrapped, skip_render_check=True)
+        sb3_check_env(make(network=network, observation=observation).unwrapped)
+
+
+def test_in_units_the_checkers_only_recommend_a_normalised_action_space():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        check_env(make(action="physical").unwrapped, skip_render_check=True)
+        sb3_check_env(make(action="physical").unwrapped)
+    assert len(caught) == 2  # one by each checker
+    assert all("normalized" in str(warning.message) for warning in caught)
+
+
+def test_info_keys_are_the_same_at_reset_and_every_step():
+    env = make()
+    _, info = env.reset(seed=0)
+    assert tuple(info) == env.unwrapped.task.info_keys  # type: ignore[attr-defined]
+    ended = False
+    while not ended:
+        _, _, _, ended, later = env.step(env.action_space.sample())
+        assert list(later) == list(info)
+    assert all(isinstance(value, (int, float)) for value in later.values())
+
+
+def test_a_seed_repeats_its_world_and_other_resets_go_on():
+    env = make()
+
+    def episode(seed=None):
+        observation, _ = env.reset(seed=seed)
+        seen = [observation]
+        for _ in range(6):
+            observation, reward, *_ = env.step(np.zeros(2, dtype=np.float32))
+            seen += [observation, [reward]]
+        return np.concatenate(seen)
+
+    first, second, again, third = episode(7), episode(), episode(7), episode()
+    assert np.array_equal(first, again)
+    assert np.array_equal(second, third)
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, episode(8))
+
+
+def test_observations_stay_in_their_space_to_the_end():
+    env = make(network="electronics", observation="scaled")
+    env.action_space.seed(0)
+    observation, _ = env.reset(seed=0)
+    ended = False
+    while not ended:
+        assert env.observation_space.contains(observation)
+        observation, _, _, ended, _ = env.step(env.action_space.sample())
+    assert env.observation_space.contains(observation)
