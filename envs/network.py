@@ -271,6 +271,13 @@ class Forecast(Settings):
     gamma: float = setting(_share, 0.1)
     season_length: int = setting(number(1, whole=True), 1)
 
+    def examine(self):
+        own = FORECAST_KINDS[self.kind]
+        for key in self.to_dict():
+            if key not in ("kind", "horizon", *own):
+                takes = f"takes {', '.join(own)}" if own else "takes none"
+                raise InputError(key, f"{getattr(self, key)!r} does not go with kind {self.kind}, which {takes}")
+
 
 def _stockout(field: str, value: Any) -> str | Mapping[str, float]:
     if isinstance(value, Mapping):
@@ -280,13 +287,6 @@ def _stockout(field: str, value: Any) -> str | Mapping[str, float]:
     if value not in ("backorder", "lost"):
         raise InputError(field, f"{value!r} is unknown; write backorder, lost or {{partial: share}}")
     return value
-
-    def examine(self):
-        own = FORECAST_KINDS[self.kind]
-        for key in self.to_dict():
-            if key not in ("kind", "horizon", *own):
-                takes = f"takes {', '.join(own)}" if own else "takes none"
-                raise InputError(key, f"{getattr(self, key)!r} does not go with kind {self.kind}, which {takes}")
 
 
 @dataclass(frozen=True)
