@@ -57,7 +57,7 @@ class ActionSpace:
 
     @cached_property
     def high(self) -> np.ndarray:
-        """Upper bounds in units, [K]: twice the mean release (at most capacity), twice the covering threshold."""
+        """Upper bounds in units, [K], so that their half is the mean release, or the covering threshold."""
         network = self.network
         periods = {
             "installation": bounds.exposure(network),
@@ -68,10 +68,10 @@ class ActionSpace:
         rates = bounds.demand_rates(network)
         high = []
         for j, column in self.entries:
-            source = network.sources[j]
-            rate = rates[network.source_stage[j]] * source.review_period
-            limit = 2.0 * (cover[source.basis][j] if column == "threshold" else rate)
-            high.append(min(limit, source.capacity) if column == "quantity" else limit)
+            source, i = network.sources[j], network.source_stage[j]
+            pushing = sum(network.modes[other] != "pull" for other in network.sources_of[i])
+            release = rates[i] * source.review_period / max(pushing, 1)
+            high.append(2.0 * (release if column == "quantity" else cover[source.basis][j]))
         return np.maximum(1.0, np.ceil(high))
 
     def physical(self, vectors: np.ndarray) -> np.ndarray:

@@ -1,26 +1,44 @@
-"""The array libraries that the dynamics run on, by name."""
+"""What computes the dynamics, by name: the compiled kernel, or an array library."""
 
 from __future__ import annotations
 
+import importlib.util
+import warnings
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from pushpull.envs.checks import InputError, suggest
 
-BACKENDS = ("auto", "numpy", "torch")
+BACKENDS = ("auto", "numba", "numpy", "torch")
+
+
+def resolve(backend: str) -> str:
+    """Return the backend that a name stands for; ``auto`` is the compiled kernel where numba is at hand."""
+    if backend not in BACKENDS:
+        raise InputError("backend", f"{backend!r} is unknown; {suggest(backend, BACKENDS)}")
+    if backend == "auto":
+        return _fastest()
+    if importlib.util.find_spec(backend) is None:
+        raise InputError("backend", f"{backend!r} is not installed; pip install {backend}, or use numpy")
+    return backend
+
+
+@cache
+def _fastest() -> str:
+    if importlib.util.find_spec("numba") is not None:
+        return "numba"
+    warnings.warn("numba is not installed, so the array backend serves: same results, slower", stacklevel=4)
+    return "numpy"
 
 
 def namespace(backend: str) -> Any:
-    """Return the array namespace of a backend; ``auto`` takes the fastest at hand."""
-    if backend not in BACKENDS:
-        raise InputError("backend", f"{backend!r} is unknown; {suggest(backend, BACKENDS)}")
+    """Return the array namespace of an array backend."""
     if backend == "torch":
-        try:
-            import array_api_compat.torch as xp
-        except ImportError:
-            raise InputError("backend", "'torch' is not installed; pip install torch, or use numpy") from None
-        return xp
+        import array_api_compat.torch
+
+        return array_api_compat.torch
     return np
 
 

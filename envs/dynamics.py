@@ -283,7 +283,7 @@ class _Period:
                 lots = xp.minimum(lots, xp.floor((room + self.tolerance) / lot.Q))
             return lots * lot.Q
         if lot.rule == "s_S":
-            gap = self._rounded(self.action.gap[j] if lot.gap is None else self.zero + lot.gap)
+            gap = self._rounded(self.action.gap[j]) if lot.gap is None else self.network.rounded(lot.gap)
             order = xp.where(distance >= -self.tolerance, distance + gap, 0.0)
         elif lot.rule == "smoothed":
             forecast = self._forecast(i)
@@ -315,9 +315,8 @@ class _Period:
 
     def _physical_position(self, i: int, over: tuple[str, ...] | None) -> Array:
         """Units that exist over some stages, whatever is owed, and own orders not yet started."""
-        stages = {self.network.stage_names.index(name) for name in over} if over else {i}
         terms = [row for j in self.network.sources_of[i] for row in (self.pending[j], *self.in_transit[j])]
-        for k in sorted(stages):
+        for k in self.network.stages_over(i, over):
             rows = [self.on_hand[k], *(row for j in self.network.sources_of[k] for row in self.pipeline[j])]
             terms.append(float(self.network.requirements[i, k]) * _total(rows))
         return _total(terms)

@@ -18,7 +18,7 @@ from pushpull.envs import forecast as forecasts
 from pushpull.envs.checks import InputError
 from pushpull.envs.network import Market, Network
 
-STREAMS = {"demand": 0, "forecast": 1}
+STREAMS = {"demand": 0, "forecast": 1, "window": 2}
 
 World = tuple[int, int]
 
@@ -88,7 +88,9 @@ def _draw_market(
     targets = periods + forecast.horizon - 1
     try:
         drawn = int(max(periods, min(targets, demands.longest_horizon(demand))))
-        path = demands.sample(demand, uniforms("demand", m, worlds, drawn, demands.uniforms_needed(demand)), units)
+        # Traces start together, so that shops recorded side by side keep their weekdays and their common days.
+        purpose, place = ("window", 0) if demand.kind == "trace" else ("demand", m)
+        path = demands.sample(demand, uniforms(purpose, place, worlds, drawn, demands.uniforms_needed(demand)), units)
         mean = demands.mean(demand, units, targets + 1)
     except InputError as error:
         raise error.within("demand") from None

@@ -28,8 +28,8 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
     ``action="normalised"`` in [-1, 1], where 0 everywhere is a sensible constant policy.
 
     ## Observation space
-    ``Box(D)``: named blocks, ``env.unwrapped.observation_names``, in units or, with ``observation="scaled"``, divided by
-    their natural scales. By default the blocks that make the state known.
+    ``Box(D)``: named blocks, ``env.unwrapped.observation_names``, in units or, with ``observation="scaled"``, divided
+    by their natural scales. By default the blocks that make the state known.
 
     ## Rewards
     ``profit`` (revenue less cost), ``cost`` (its negative), or weights by term.

@@ -596,6 +596,16 @@ class Network(Settings):
                 beta[:, k] += units * beta[:, m]
         return beta
 
+    def stages_over(self, i: int, names: tuple[str, ...] | None) -> tuple[int, ...]:
+        """Indices of the stages a physical position of stage i looks at: those named, or the stage itself."""
+        return tuple(sorted({self.stage_names.index(name) for name in names})) if names else (i,)
+
+    def rounded(self, units: float) -> float:
+        """Round a fixed quantity as the agent's are rounded, in integer units."""
+        if self.units == "real":
+            return units
+        return float(np.round(units) if self.rounding == "round" else np.trunc(units))
+
 
 class _UniqueKeys(yaml.SafeLoader):
     """Reads YAML, and refuses a key that stands twice where YAML would keep the last."""

@@ -53,13 +53,8 @@ class View:
         last_demand: np.ndarray,
         forecast: np.ndarray,
     ):
-        self.network, self.periods, self.seeds = network, periods, seeds
-        self.period, self.on_hand, self.backorders, self.pending = (
-            state.period,
-            state.on_hand,
-            state.owed,
-            state.pending,
-        )
+        self.network, self.periods, self.seeds, self.period = network, periods, seeds, state.period
+        self.on_hand, self.backorders, self.pending = state.on_hand, state.owed, state.pending
         self.last_demand, self.forecast = last_demand, forecast
         self._state = state
 
@@ -198,17 +193,16 @@ class Observation:
             raise InputError("observation.blocks", f"empty; name at least one of {list(BLOCKS)}")
         chosen = [(name, BLOCKS[name]) for name in self.blocks]
         self.names = tuple(f"{name}.{entry}" for name, block in chosen for entry in block.names(network))
-        self._scales = np.concatenate([block.scales(network) for _, block in chosen])
-        unit = np.ones_like(self._scales) if scaled else self._scales
+        scales = np.concatenate([block.scales(network) for _, block in chosen])
+        self.divisors = scales if scaled else np.ones_like(scales)
+        unit = scales / self.divisors
         signed = np.concatenate([np.full(len(block.names(network)), block.signed) for _, block in chosen])
         self.high = (LIMIT * unit).astype(np.float32)
         self.low = np.where(signed, -self.high, np.float32(0))
 
     def __call__(self, view: View) -> np.ndarray:
         """Return the observations of all environments, [B, D] float32."""
-        values = np.concatenate([BLOCKS[name].values(view) for name in self.blocks])
-        if self.scaled:
-            values = values / self._scales[:, None]
+        values = np.concatenate([BLOCKS[name].values(view) for name in self.blocks]) / self.divisors[:, None]
         return np.clip(values.T, self.low, self.high, dtype=np.float32, casting="unsafe")
 
 

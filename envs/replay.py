@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from pushpull.envs import accounting, dynamics
-from pushpull.envs.backends import namespace, to_numpy
+from pushpull.envs import accounting
+from pushpull.envs.actions import ActionSpace
+from pushpull.envs.backends import resolve
 from pushpull.envs.checks import InputError, number, suggest
 from pushpull.envs.demand import mean
-from pushpull.envs.network import ACTION_COLUMNS, Network
+from pushpull.envs.exogenous import Traces
+from pushpull.envs.network import Network
+from pushpull.envs.rewards import PRESETS
+from pushpull.envs.worlds import make_world
 
 _MOST_UNITS = 1e15  # a double counts up to 2^53 units one by one
 
@@ -88,7 +92,7 @@ def replay(
         Units asked for at each market; a market left out asks for none.
     available : [T][J], optional
         1 normal, 0 down, between them a share of capacity.
-    backend : {"auto", "numpy", "torch"}
+    backend : {"auto", "numba", "numpy", "torch"}
         What computes it; all agree.
 
     Returns
@@ -102,35 +106,31 @@ def replay(
         For an action, demand or availability that cannot be used, naming period and source.
     """
     if not isinstance(network, Network):
-        raise InputError("network", f"a {type(network).__name__} is not a Network; build it with from_dict or from_yaml")
-    xp = namespace(backend)
-    J = len(network.sources)
+        raise InputError(
+            "network", f"a {type(network).__name__} is not a Network; build it with from_dict or from_yaml"
+        )
+    resolve(backend)
     for field, rows in (("actions", actions), ("demand", demand), ("available", available)):
         if rows is not None or field != "available":
             _check_periods(field, rows, actions)
-    quantity, threshold, gap = _action_table(network, actions)
-    asked = _demand_table(network, demand)
-    up = None if available is None else _available_table(network, available)
-    forecast = _forecast_table(network, len(actions))
-
-    def column(values: np.ndarray) -> Any:
-        return xp.asarray(values[:, None], dtype=xp.float64)
-
-    state = dynamics.initial_state(xp, network, 1, dtype=xp.float64)
+    vectors = _action_table(network, actions)
+    traces = Traces(
+        demand=_demand_table(network, demand)[:, :, None],
+        forecast=_forecast_table(network, len(actions))[:, None, :, None],
+        available=None if available is None else _available_table(network, available)[:, :, None],
+    )
+    clock = np.zeros(1, dtype=np.int64)
+    space, disrupted = ActionSpace(network), available is not None
+    world = make_world(network, clock, backend, "float64", space, None, PRESETS["profit"], disrupted)
     periods: list[dict[str, Any]] = []
-    for t in range(len(actions)):
-        outside = dynamics.Exogenous(
-            column(asked[t]), None if up is None else column(up[t]), None if forecast is None else column(forecast[t])
-        )
-        action = dynamics.Action(column(quantity[t]), column(threshold[t]), column(gap[t]))
-        state, flows = dynamics.step(xp, network, state, outside, action)
-        record = {key: to_numpy(value)[:, 0] for key, value in vars(flows).items()}
-        record |= {"cost": {term: float(value[0]) for term, value in accounting.costs(xp, network, flows).items()}}
-        record |= {"revenue": float(accounting.revenue(network, flows)[0])}
+    for vector in vectors:
+        world.step(vector[None], traces)
+        record = {key: value[:, 0].copy() for key, value in vars(world.flows).items()}
+        record |= {"cost": {term: value[0] for term, value in world.costs.items()}, "revenue": world.revenue[0]}
         periods.append(record)
     cost = {term: np.array([p["cost"][term] for p in periods]) for term in accounting.COST_TERMS}
     rows = {key: len(network.stages) for key in ("demand", "shipped", "lost", "on_hand", "owed")}
-    rows |= {key: J for key in ("order", "start", "receipt", "shortfall")}
+    rows |= {key: len(network.sources) for key in ("order", "start", "receipt", "shortfall")}
     return History(
         stage_names=network.stage_names,
         source_names=network.source_names,
@@ -149,15 +149,15 @@ def _check_periods(field: str, rows: Any, actions: Any) -> None:
 
 
 def _action_table(network: Network, actions: Sequence[Sequence[Any]]) -> np.ndarray:
-    """Return quantity, threshold and gap, [3, T, J], from what each source's mode is given."""
-    table = np.zeros((3, len(actions), len(network.sources)))
-    table[1] = -np.inf
+    """Return action vectors, [T, K], from what each source's mode is given."""
+    table = np.zeros((len(actions), sum(len(columns) for columns in network.action_columns)))
     for t, row in enumerate(actions):
         if not isinstance(row, (list, tuple, np.ndarray)) or len(row) != len(network.sources):
             raise InputError(
                 f"actions[{t}]",
                 f"{row!r} is not one entry per source; give one for each of {list(network.source_names)}",
             )
+        vector: list[float] = []
         for j, entry in enumerate(row):
             columns = network.action_columns[j]
             values = list(entry) if isinstance(entry, (list, tuple, np.ndarray)) else [entry]
@@ -166,8 +166,10 @@ def _action_table(network: Network, actions: Sequence[Sequence[Any]]) -> np.ndar
                     f"actions[{t}][{j}]",
                     f"{entry!r} has {len(values)} numbers; source {network.source_names[j]!r} takes {list(columns)}",
                 )
-            for name, value in zip(columns, values, strict=True):
-                table[ACTION_COLUMNS.index(name), t, j] = _action_value(f"actions[{t}][{j}]", name, value)
+            vector += [
+                _action_value(f"actions[{t}][{j}]", name, value) for name, value in zip(columns, values, strict=True)
+            ]
+        table[t] = vector
     return table
 
 
@@ -209,10 +211,10 @@ def _available_table(network: Network, available: Sequence[Sequence[float]]) -> 
     return np.array(available, dtype=float).reshape(-1, width)
 
 
-def _forecast_table(network: Network, periods: int) -> np.ndarray | None:
-    """Return the mean of each market's demand process, [T, M], where an order rule asks for a forecast."""
+def _forecast_table(network: Network, periods: int) -> np.ndarray:
+    """Return the mean of each market's demand process, [T, M], where an order rule asks for a forecast; else zeros."""
     if all(source.lot.rule != "smoothed" for source in network.sources):
-        return None
+        return np.zeros((periods, len(network.markets)))
     means = []
     for i, market in network.markets.items():
         if market.demand is None:

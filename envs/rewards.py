@@ -1,7 +1,7 @@
 """The reward: a weighted sum of a period's named terms.
 
 Terms are ``revenue``, ``cost``, every cost term (``cost.holding`` ...), and units: ``demand``, ``shipped``,
-``shipped_on_time``, ``lost``, ``owed`` and ``on_hand``, summed over stages. ``profit`` and ``cost`` are the usual choices.
+``shipped_on_time``, ``lost``, ``owed`` and ``on_hand``, summed over stages. ``profit`` and ``cost`` are usual.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pushpull.envs.actions import ActionSpace, decode
+from pushpull.envs.actions import ActionSpace
 from pushpull.envs.checks import InputError, number
 from pushpull.envs.engine import Engine
 from pushpull.envs.network import Network
@@ -73,7 +73,7 @@ def simulate(
             if vectors.shape != (batch, len(space.entries)):
                 expected = f"[{batch}, {len(space.entries)}] for {list(space.names)}"
                 raise InputError("policy.act", f"returned shape {list(vectors.shape)}; return {expected}")
-            engine.step(decode(space, vectors))
+            engine.step(vectors)
         totals = engine.totals
         columns = {"seed": engine.seeds, **engine.kpis()}
         columns |= {"discounted_profit": totals.discounted_profit, "periods": totals.periods}

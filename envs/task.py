@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from pushpull.envs.accounting import COST_TERMS, KPIS
-from pushpull.envs.actions import ActionSpace, decode
+from pushpull.envs.actions import ActionSpace
 from pushpull.envs.checks import InputError, suggest
-from pushpull.envs.engine import Engine, Outcome
+from pushpull.envs.engine import Engine
 from pushpull.envs.library import load_network
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation
-from pushpull.envs.rewards import reward_scale, reward_weights, rewards
+from pushpull.envs.rewards import reward_scale, reward_weights
 
 
 class Task:
@@ -45,6 +45,8 @@ class Task:
         Length of an episode; by default the network's horizon.
     backend : str
         What computes the dynamics.
+    dtype : {"float64", "float32"}
+        Its precision.
     """
 
     def __init__(
@@ -58,54 +60,37 @@ class Task:
         scale_reward: bool = False,
         periods: int | None = None,
         backend: str = "auto",
+        dtype: str = "float64",
     ):
         self.network = load_network(network).with_decoupling_point(decoupling_point)
-        self.engine = Engine(self.network, num_envs, periods, backend)
         self.action_space = ActionSpace(self.network, action)
         self.observation = Observation(self.network, **_observation_settings(observation))
-        self._weights = reward_weights(reward)
         self._reward_scale = reward_scale(self.network) if scale_reward else 1.0
-        self._outcome: Outcome | None = None
+        weights = {term: weight / self._reward_scale for term, weight in reward_weights(reward).items()}
+        self.engine = Engine(
+            self.network, num_envs, periods, backend, dtype, self.action_space, self.observation, weights
+        )
 
     def reset(self, seed: int | Sequence[int]) -> np.ndarray:
         """Start the first episode of the worlds seed, seed + 1, ...; return observations [B, D]."""
         self.engine.reset(seed)
-        self._outcome = None
-        return self.observe()
+        return self.engine.observe()
 
     def begin(self, which: np.ndarray) -> np.ndarray:
         """Start the next episode in the environments of the mask `which`; return observations [B, D]."""
         self.engine.begin(which)
-        return self.observe()
+        return self.engine.observe()
 
     def step(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Run one period; return observations [B, D] and rewards [B]."""
-        vectors = np.asarray(vectors, dtype=np.float64)
-        expected = (self.engine.num_envs, len(self.action_space.entries))
-        if vectors.shape != expected:
-            names = list(self.action_space.names)
-            raise InputError("action", f"shape {list(vectors.shape)} does not fit; give {list(expected)} for {names}")
-        self._outcome = self.engine.step(decode(self.action_space, self.action_space.physical(vectors)))
-        outcome = self._outcome
-        paid = rewards(self._weights, outcome.costs, outcome.revenue, outcome.flows)
-        return self.observe(), paid / self._reward_scale
-
-    def observe(self) -> np.ndarray:
-        """Return the observations of now, [B, D] float32."""
-        return self.observation(self.engine.view())
-
-    @property
-    def outcome(self) -> Outcome | None:
-        """What the last period brought; None right after a reset."""
-        return self._outcome
+        paid = self.engine.step(vectors)
+        return self.engine.observe(), paid
 
     def info(self) -> dict[str, np.ndarray]:
         """Return, with the same keys always, the last period's money and the KPIs of the episode so far, [B] each."""
-        zero = np.zeros(self.engine.num_envs)
-        outcome = self._outcome
-        money = {f"period.cost.{term}": zero if outcome is None else outcome.costs[term] for term in COST_TERMS}
-        money["period.cost"] = zero if outcome is None else outcome.cost
-        money["period.revenue"] = zero if outcome is None else outcome.revenue
+        costs = self.engine.costs
+        money = {f"period.cost.{term}": value for term, value in costs.items()}
+        money |= {"period.cost": sum(costs.values()), "period.revenue": self.engine.revenue}
         return {"seed": self.engine.seeds, "period": self.engine.clock, **money, **self.engine.kpis()}
 
     @property

@@ -98,7 +98,7 @@ def test_seed_episode_market_and_purpose_each_change_the_stream():
     streams = np.concatenate(
         [uniforms(purpose, m, worlds, 500, 1)[:, 0] for purpose in STREAMS for m in (0, 1, 2)], axis=1
     ).T
-    assert len(streams) == 24
+    assert len(streams) == 12 * len(STREAMS)
     np.testing.assert_allclose(np.corrcoef(streams), np.eye(24), atol=5 / np.sqrt(500))
 
 
@@ -202,3 +202,13 @@ def test_worlds_that_are_not_pairs_of_whole_numbers_are_refused(worlds):
         InputError, match=r"worlds: .* are not pairs \(seed, episode\) of whole numbers in \[0, 2\^63\)"
     ):
         draw(network({"demand": {"kind": "poisson", "mean": 1}}), 5, worlds)
+
+
+def test_traces_of_one_file_start_on_the_same_day():
+    trace = {"kind": "trace", "file": "bakery.csv", "start": "random", "column": "store4_product101"}
+    other = trace | {"column": "store25_product101"}
+    together = draw(network({"demand": other}, {"demand": trace}), 30, WORLDS).demand
+    alone = draw(network({"demand": trace}), 30, WORLDS).demand
+    np.testing.assert_array_equal(together[:, 1], alone[:, 0])
+    closed = together[:, 0] == 0  # store 25 is shut every Sunday
+    assert (np.diff(np.flatnonzero(closed[:, 0])) % 7 == 0).any()

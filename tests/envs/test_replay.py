@@ -14,7 +14,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("backend", ["numba", "numpy", "torch"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 def test_case_is_reproduced(case, backend):
     network = Network.from_dict(case["network"])

@@ -1,0 +1,128 @@
+"""A batch of environments on an array library: the dynamics as they are defined, on numpy or torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from pushpull.envs import accounting, dynamics
+from pushpull.envs.actions import ActionSpace, decode
+from pushpull.envs.backends import namespace, to_numpy
+from pushpull.envs.exogenous import Traces
+from pushpull.envs.network import Network
+from pushpull.envs.observations import Observation, View
+from pushpull.envs.rewards import rewards
+
+
+class ArrayWorld:
+    """States, flows and totals of B environments in arrays [rows, B].
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    clock : ndarray of int64 [B]
+        The period each environment is in, shared with the engine; `step` moves it on.
+    dtype : str
+        Precision of the dynamics.
+    space : ActionSpace
+        How action vectors are read.
+    observation : Observation, optional
+        What is observed.
+    weights : mapping
+        Reward weights by term.
+    backend : str
+        Array library of the dynamics.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        clock: np.ndarray,
+        dtype: str,
+        space: ActionSpace,
+        observation: Observation | None,
+        weights: Mapping[str, float],
+        backend: str,
+    ):
+        batch = len(clock)
+        self.network, self.batch, self._clock, self._observation = network, batch, clock, observation
+        self._xp, self._space, self._weights = namespace(backend), space, weights
+        self._dtype = getattr(self._xp, dtype)
+        self._initial = dynamics.initial_state(self._xp, network, batch, dtype=self._dtype)
+        self._nothing = _no_flows(network, batch)
+        self._state = self._initial
+        self._charge(self._nothing)
+        self.totals = accounting.no_totals(network, batch)
+
+    def begin(self, which: np.ndarray) -> None:
+        """Put the environments of the mask into their initial state."""
+        self._state = _choose(self._xp.where, self._xp.asarray(which), self._initial, self._state)
+        self._charge(_choose(np.where, which, self._nothing, self.flows))
+        self.totals = _choose(np.where, which, accounting.no_totals(self.network, self.batch), self.totals)
+
+    def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
+        """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
+        xp, network, clock = self._xp, self.network, self._clock
+
+        def rows(values: np.ndarray) -> Any:
+            return xp.asarray(values, dtype=self._dtype)
+
+        outside = dynamics.Exogenous(
+            demand=rows(at_clock(traces.demand, clock)),
+            available=None if traces.available is None else rows(at_clock(traces.available, clock)),
+            forecast=rows(at_clock(traces.forecast, clock)[0]),
+        )
+        action = decode(self._space, self._space.physical(vectors))
+        action = dynamics.Action(*(rows(values) for values in vars(action).values()))
+        self._state, flows = dynamics.step(xp, network, self._state, outside, action)
+        self._charge(dynamics.Flows(**{name: to_numpy(values) for name, values in vars(flows).items()}))
+        self.totals = accounting.add_period(
+            self.totals,
+            self.flows,
+            self.costs,
+            self.revenue,
+            counted=(clock >= network.warm_up).astype(float),
+            weight=network.discount ** clock.astype(float),
+        )
+        clock += 1
+        return rewards(self._weights, self.costs, self.revenue, self.flows)
+
+    def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
+        """Return the observations of now, [B, D] float32."""
+        return self._observation(view())
+
+    def _charge(self, flows: dynamics.Flows) -> None:
+        self.flows = flows
+        self.costs = accounting.costs(np, self.network, flows)
+        self.revenue = accounting.revenue(self.network, flows)
+
+    @property
+    def state(self) -> dynamics.State:
+        """The states, in numpy."""
+        return dynamics.State(**{name: to_numpy(values) for name, values in vars(self._state).items()})
+
+
+def at_clock(trace: np.ndarray, clock: np.ndarray) -> np.ndarray:
+    """Cut each environment's current period, [..., B], out of a trace [T, ..., B]."""
+    if (clock == clock[0]).all():
+        return trace[clock[0]]
+    return np.moveaxis(trace[clock, ..., np.arange(len(clock))], 0, -1)
+
+
+def _choose(where: Any, which: Any, new: Any, old: Any) -> Any:
+    """Take `new` in the environments of `which` and `old` elsewhere, in every array of a record."""
+    chosen = {item.name: where(which, getattr(new, item.name), getattr(old, item.name)) for item in fields(old)}
+    return type(old)(**chosen)
+
+
+def _no_flows(network: Network, batch: int) -> dynamics.Flows:
+    """Return the flows of no period: nothing moved, and the initial stocks stand."""
+    sources = ("order", "start", "receipt", "shortfall", "in_process")
+    rows = {
+        item.name: len(network.sources if item.name in sources else network.stages) for item in fields(dynamics.Flows)
+    }
+    return dynamics.Flows(**{name: np.zeros((count, batch)) for name, count in rows.items()})

@@ -1,0 +1,252 @@
+"""A batch of environments on the compiled kernel: one call a step, from action vectors to observations and rewards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+
+import numpy as np
+
+from pushpull.envs import accounting, dynamics, kernel
+from pushpull.envs.actions import ActionSpace
+from pushpull.envs.checks import InputError
+from pushpull.envs.exogenous import Traces
+from pushpull.envs.network import ACTION_COLUMNS, Network
+from pushpull.envs.observations import Observation, View
+from pushpull.envs.rewards import UNITS
+
+_NOTHING = np.zeros((0, 0, 0))
+WRITTEN_BLOCKS = (
+    "on_hand",
+    "backorders",
+    "pipeline",
+    "in_process",
+    "pending",
+    "last_demand",
+    "forecast",
+    "periods_left",
+)  # of the observation, by the kernel itself
+
+
+class CompiledWorld:
+    """States, flows and totals of B environments in the kernel's blocks.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    clock : ndarray of int64 [B]
+        The period each environment is in, shared with the engine; `step` moves it on.
+    dtype : str
+        Precision of the dynamics; totals are always float64.
+    space : ActionSpace
+        How action vectors are read.
+    observation : Observation, optional
+        What is observed; the kernel writes it where all its blocks are `WRITTEN_BLOCKS`.
+    weights : mapping
+        Reward weights by term.
+    disrupted : bool
+        Whether traces tell which sources are available.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        clock: np.ndarray,
+        dtype: str,
+        space: ActionSpace,
+        observation: Observation | None,
+        weights: Mapping[str, float],
+        disrupted: bool,
+    ):
+        batch = len(clock)
+        self.network, self.batch, self._clock = network, batch, clock
+        self._space, self._observation = space, observation
+        self._writes = observation is not None and set(observation.blocks) <= set(WRITTEN_BLOCKS)
+        self._dtype = np.dtype(dtype).type
+        self._net = kernel.pack(network, self._dtype, disrupted)
+        self._door = _door(network, self._net, space, observation if self._writes else None, weights)
+        self._seen: np.ndarray | None = None
+        lanes = min(batch, kernel.LANES)
+        blocks = -(-batch // lanes)
+        self._rows = np.zeros((blocks, self._net.head[kernel.ROWS], lanes), self._dtype)
+        self._work = np.zeros((self._net.head[kernel.WORK_ROWS], lanes), self._dtype)
+        self._total_rows = _total_rows(network)
+        self._totals = np.zeros((blocks, sum(rows for rows, _ in self._total_rows.values()), lanes))
+        self._initial = self._initial_rows()
+        self.begin(np.ones(batch, dtype=bool))
+
+    def _initial_rows(self) -> np.ndarray:
+        """One environment's rows at the start of an episode, [R]."""
+        rows = np.zeros(self._rows.shape[1], self._dtype)
+        state = dynamics.initial_state(np, self.network, 1, dtype=self._dtype)
+        for name, section in kernel.STATE.items():
+            values = getattr(state, name)[:, 0]
+            rows[self._net.head[section] : self._net.head[section] + len(values)] = values
+        pipelines = dynamics.split(state.pipeline[:, 0], self.network.pipeline_rows)
+        for j, units in enumerate(pipelines):
+            rows[self._net.head[kernel.IN_PROCESS] + j] = sum(units)
+        return rows
+
+    def begin(self, which: np.ndarray) -> None:
+        """Put the environments of the mask into their initial state."""
+        self._seen = None
+        if which.all():
+            self._rows[:] = self._initial[:, None]
+            self._totals[:] = 0.0
+        else:
+            block, lane = np.divmod(np.flatnonzero(which), self._rows.shape[2])
+            self._rows[block, :, lane] = self._initial
+            self._totals[block, :, lane] = 0.0
+
+    def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
+        """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
+        paid = np.empty(self.batch)
+        seen = np.empty((len(self._door.seen), self.batch), dtype=np.float32)
+        unusable = kernel.step(
+            self._net, self._door, self._rows, self._totals, self._work, self._clock, traces.demand,
+            _NOTHING if traces.available is None else traces.available, traces.forecast, vectors,
+            self.network.warm_up, self.network.discount, paid, seen,
+        )  # fmt: skip
+        if unusable >= 0:
+            self._refuse(vectors, unusable)
+        self._seen = seen
+        return paid
+
+    def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
+        """Return the observations of now, [B, D] float32."""
+        if not self._writes:
+            return self._observation(view())
+        if self._seen is None:
+            self._seen = np.empty((len(self._door.seen), self.batch), dtype=np.float32)
+            kernel.observe(
+                self._net, self._door, self._rows, self._clock, traces.forecast, len(traces.demand), self._seen
+            )
+        return self._seen.T
+
+    def _refuse(self, vectors: np.ndarray, entry: int) -> None:
+        values = vectors[:, entry]
+        raise InputError(
+            f"action.{self._space.names[entry]}",
+            f"{values[~np.isfinite(values)][0]} is not usable; give a finite number of units",
+        )
+
+    def _section(self, first: int, rows: int) -> np.ndarray:
+        """Some rows of all environments, [rows, B]."""
+        return _unblocked(self._rows[:, first : first + rows], self.batch)
+
+    @property
+    def state(self) -> dynamics.State:
+        """The states."""
+        n, j = len(self.network.stages), len(self.network.sources)
+        counts = {
+            "on_hand": n,
+            "owed": n,
+            "pending": j,
+            "pipeline": sum(self.network.pipeline_rows),
+            "in_transit": sum(self.network.order_delays),
+        }
+        rows = {name: self._section(self._net.head[kernel.STATE[name]], count) for name, count in counts.items()}
+        return dynamics.State(period=self._clock, **rows)
+
+    @property
+    def flows(self) -> dynamics.Flows:
+        """The last period's flows."""
+        sources = ("order", "start", "receipt", "shortfall", "in_process")
+        n, j = len(self.network.stages), len(self.network.sources)
+        return dynamics.Flows(
+            **{
+                name: self._section(self._net.head[first], j if name in sources else n)
+                for name, first in kernel.FLOWS.items()
+            }
+        )
+
+    @property
+    def totals(self) -> accounting.Totals:
+        """Sums of the episodes so far."""
+        rows, first = {}, 0
+        for name, (count, shape) in self._total_rows.items():
+            rows[name] = _unblocked(self._totals[:, first : first + count], self.batch).reshape(*shape, self.batch)
+            first += count
+        return accounting.Totals(**rows)
+
+    @property
+    def costs(self) -> dict[str, np.ndarray]:
+        """The last period's cost by term, [B] each."""
+        rows = self._section(self._net.head[kernel.COSTS], kernel.TERMS)
+        return dict(zip(accounting.COST_TERMS, rows, strict=True))
+
+    @property
+    def revenue(self) -> np.ndarray:
+        """The last period's revenue, [B]."""
+        return self._section(self._net.head[kernel.REVENUE], 1)[0]
+
+
+def _unblocked(blocks: np.ndarray, batch: int) -> np.ndarray:
+    """Lay [blocks, rows, lanes] out as [rows, B]; a view where there is one block."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return blocks.transpose(1, 0, 2).reshape(blocks.shape[1], blocks.shape[0] * blocks.shape[2])[:, :batch]
+
+
+def _total_rows(network: Network) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Rows and leading shape of each field of the totals, in their order."""
+    none = accounting.no_totals(network, 1)
+    shapes = {item.name: getattr(none, item.name).shape[:-1] for item in fields(none)}
+    return {name: (int(np.prod(shape, dtype=int)), shape) for name, shape in shapes.items()}
+
+
+def _door(
+    network: Network,
+    net: kernel.Tables,
+    space: ActionSpace,
+    observation: Observation | None,
+    weights: Mapping[str, float],
+) -> kernel.Door:
+    """Write a task's vectors into the kernel's terms."""
+    head, n = net.head, len(network.stages)
+    entry_rows = dict(zip(ACTION_COLUMNS, (kernel.QUANTITY, kernel.THRESHOLD, kernel.GAP), strict=True))
+    cost_row = dict(
+        zip(accounting.COST_TERMS, range(head[kernel.COSTS], head[kernel.COSTS] + kernel.TERMS), strict=True)
+    )
+    paid: list[tuple[int, float]] = []
+    for term, weight in weights.items():
+        if term == "revenue":
+            paid.append((head[kernel.REVENUE], weight))
+        elif term == "cost":
+            paid += [(row, weight) for row in cost_row.values()]
+        elif term in UNITS:
+            paid += [(head[kernel.FLOWS[term]] + i, weight) for i in range(n)]
+        else:
+            paid.append((cost_row[term.removeprefix("cost.")], weight))
+    seen = [] if observation is None else _seen(network, head, observation)
+    normalised = space.form == "normalised"
+    return kernel.Door(
+        entry=np.array([head[entry_rows[column]] + j for j, column in space.entries], dtype=np.int64),
+        low=space.low if normalised else np.zeros(len(space.entries)),
+        span=space.high - space.low if normalised else np.zeros(len(space.entries)),
+        bounded=np.array([column != "threshold" for _, column in space.entries]),
+        reward_row=np.array([row for row, _ in paid], dtype=np.int64),
+        reward_weight=np.array([weight for _, weight in paid], dtype=np.float64),
+        seen=np.array(seen, dtype=np.int64),
+        scale=np.ones(0) if observation is None else observation.divisors,
+        floor=np.zeros(0) if observation is None else observation.low.astype(np.float64),
+        ceiling=np.zeros(0) if observation is None else observation.high.astype(np.float64),
+    )
+
+
+def _seen(network: Network, head: np.ndarray, observation: Observation) -> list[int]:
+    """Row of each entry of the observation, or the kernel's code for a forecast or the time left."""
+    n, j, markets = len(network.stages), len(network.sources), list(network.markets)
+    horizon = max(market.forecast.horizon for market in network.markets.values())
+    places = {
+        "on_hand": [head[kernel.ON_HAND] + i for i in range(n)],
+        "backorders": [head[kernel.OWED] + i for i in markets],
+        "pipeline": [head[kernel.PIPELINE] + row for row in range(sum(network.pipeline_rows))],
+        "in_process": [head[kernel.IN_PROCESS] + k for k in range(j)],
+        "pending": [head[kernel.PENDING] + k for k in range(j)],
+        "last_demand": [head[kernel.DEMAND] + i for i in markets],
+        "forecast": [kernel.FIRST_FORECAST - k for k in range(horizon * len(markets))],
+        "periods_left": [kernel.TIME_LEFT],
+    }
+    return [place for name in observation.blocks for place in places[name]]

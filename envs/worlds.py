@@ -1,0 +1,82 @@
+"""What computes a batch of environments: `ArrayWorld` by the definition, `CompiledWorld` by the kernel, proved equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+
+from pushpull.envs import accounting, dynamics
+from pushpull.envs.actions import ActionSpace
+from pushpull.envs.array_world import ArrayWorld
+from pushpull.envs.backends import resolve
+from pushpull.envs.exogenous import Traces
+from pushpull.envs.network import Network
+from pushpull.envs.observations import Observation, View
+
+
+class World(Protocol):
+    """States, flows and totals of B environments.
+
+    It shares the clock [B], the period each environment is in, with whoever made it, and moves it on.
+    """
+
+    @property
+    def state(self) -> dynamics.State:
+        """The states, in numpy."""
+        ...
+
+    @property
+    def flows(self) -> dynamics.Flows:
+        """The last period's flows; read them before the next step."""
+        ...
+
+    @property
+    def costs(self) -> dict[str, np.ndarray]:
+        """The last period's cost by term, [B] each."""
+        ...
+
+    @property
+    def revenue(self) -> np.ndarray:
+        """The last period's revenue, [B]."""
+        ...
+
+    @property
+    def totals(self) -> accounting.Totals:
+        """Sums of the episodes so far."""
+        ...
+
+    def begin(self, which: np.ndarray) -> None:
+        """Put the environments of the mask [B] into their initial state."""
+        ...
+
+    def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
+        """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
+        ...
+
+    def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
+        """Return the observations of now, [B, D] float32."""
+        ...
+
+
+def make_world(
+    network: Network,
+    clock: np.ndarray,
+    backend: str,
+    dtype: str,
+    space: ActionSpace,
+    observation: Observation | None,
+    weights: Mapping[str, float],
+    disrupted: bool,
+) -> World:
+    """Return a world in its initial state; without an observation it cannot observe.
+
+    `disrupted` says that the traces will tell which sources are available.
+    """
+    parts = (network, clock, dtype, space, observation, weights)
+    if resolve(backend) != "numba":
+        return ArrayWorld(*parts, backend=resolve(backend))
+    from pushpull.envs.compiled_world import CompiledWorld
+
+    return CompiledWorld(*parts, disrupted=disrupted)
