@@ -264,8 +264,9 @@ def test_a_push_source_releases_in_its_review_periods_only():
 
 
 def test_triggers_run_downstream_first_so_that_suppliers_see_the_order():
-    # The shop orders 3; the plant, to keep its 2 in position, orders those 3 in the same period.
+    # The shop orders 3; the plant, to keep its 2 in position, orders those 3 in the same period; 6 at 2 units each.
     assert_rows(play(line({}, plant_on_hand=2), [[2, 3]]).order, [[3, 3]])
+    assert_rows(play(line({"inputs": {"plant": 2}}, plant_on_hand=2), [[2, 3]]).order, [[6, 3]])
 
 
 def test_a_second_source_sees_what_the_first_ordered():
@@ -633,12 +634,17 @@ def test_a_stated_mode_stands_against_the_decoupling_point():
 
 
 def test_dust_pays_no_fixed_cost_and_places_no_order():
-    # 0.1 + 0.2 - 0.3 is 5.6e-17 in double precision: no order, no start, no fixed cost.
-    source = {"lead_time": 2, "initial_pipeline": [0.1, 0.2], "fixed_cost": 10}
-    history = play(shop(source), [[0.3]], units="real")
-    assert 0 < abs(0.3 - (0.1 + 0.2)) < 1e-15
-    assert_rows(history.order, [[0]])
-    assert_rows(history.cost["fixed"], [0])
+    # 0.9 - (0.7 + 0.2) is 1.1e-16 in double precision: exactly no order, no start, no fixed cost.
+    assert 0.9 - (0.7 + 0.2) > 0
+    source = {"lead_time": 2, "initial_pipeline": [0.7, 0.2], "fixed_cost": 10}
+    history = play(shop(source), [[0.9]], units="real")
+    assert (history.order[0, 0], history.start[0, 0], history.cost["fixed"][0]) == (0, 0, 0)
+
+
+def test_a_dust_of_a_release_is_not_started():
+    # 1e-10 is asked for: it counts as asked and falls short, but does not start and pays no fixed cost.
+    history = play(shop({"fixed_cost": 10}), [[1e-10]], decoupling_point="market", units="real")
+    assert (history.start[0, 0], history.shortfall[0, 0], history.cost["fixed"][0]) == (0, 1e-10, 0)
 
 
 def test_dust_does_not_keep_a_trigger_from_firing():
