@@ -1,0 +1,258 @@
+"""Policies by formula: random, constant, base-stock, reorder point, forecast push and the push-pull hybrid.
+
+All but the first two map a view to order-up-to levels, and levels to actions as `replenishment.Replenishment` does.
+
+========================= ============================================ =========================================
+policy                    push and mixed quantities                    pull and mixed thresholds
+========================= ============================================ =========================================
+`Random`                  uniform within the action bounds             uniform within the action bounds
+`Constant`                mean demand rate                             base-stock level
+`BaseStock`               up to the base-stock level; mixed: none      base-stock level
+`ReorderPoint`            up to S when at or below s; mixed: none      s, S where the lot is free
+`ForecastPush`            up to the forecast of the exposure, early    forecast of the exposure plus safety; mixed:
+                          where capacity would not do later            never
+`PushPull`                as `ForecastPush`                            as `BaseStock`
+========================= ============================================ =========================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from pushpull.agents.exposure import landed_costs
+from pushpull.agents.levels import order_levels
+from pushpull.agents.replenishment import Replenishment
+from pushpull.agents.requirements import Requirements, by_forecast, by_profile, push_capacities
+from pushpull.envs.actions import ActionSpace
+from pushpull.envs.bounds import demand_rates
+from pushpull.envs.checks import InputError, number, optional, suggest
+from pushpull.envs.network import Network
+from pushpull.envs.observations import View
+
+_SEED = number(0, 2**63, whole=True)
+_UNITS = number(0)
+_PERIODS = optional(number(0, whole=True))
+
+
+class _Columns:
+    """A policy that sets whole columns: for each of quantity, threshold and gap, units [J, B] or [J, 1]."""
+
+    def __init__(self, network: Network):
+        self.network = network
+        self._entries = ActionSpace(network).entries
+
+    def columns(self, view: View) -> dict[str, np.ndarray]:
+        raise NotImplementedError
+
+    def act(self, view: View) -> np.ndarray:
+        """Return actions [B, K] in units."""
+        columns = self.columns(view)
+        actions = np.empty((len(view.period), len(self._entries)))
+        for k, (j, column) in enumerate(self._entries):
+            actions[:, k] = columns[column][j]
+        return np.rint(actions) if self.network.units == "integer" else actions
+
+
+# --- policies ---------------------------------------------------------------------------------------------------------
+
+
+class Random:
+    """Draw every entry uniformly between its bounds, as a function of policy seed, world, period and entry.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    seed : int
+        Another seed gives other draws in the same world.
+    """
+
+    def __init__(self, network: Network, seed: int = 0):
+        space = ActionSpace(network)
+        self._low, self._high = space.low, space.high
+        self._key = splitmix64(np.uint64(_SEED("seed", seed)))
+
+    def act(self, view: View) -> np.ndarray:
+        """Return actions [B, K] in units."""
+        world = splitmix64(self._key ^ view.seeds.astype(np.uint64))
+        now = splitmix64(world ^ view.period.astype(np.uint64))
+        entries = np.arange(len(self._low), dtype=np.uint64)
+        uniform = (splitmix64(now[:, None] ^ entries) >> np.uint64(11)) * 2.0**-53
+        return self._low + uniform * (self._high - self._low)
+
+
+def splitmix64(x: Any) -> Any:
+    """Return the SplitMix64 hash of unsigned 64-bit integers (Steele, Lea & Flood 2014, OOPSLA)."""
+    with np.errstate(over="ignore"):
+        x = x + np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+
+class Constant(_Columns):
+    """Release the same quantity every review and hold the same thresholds, whatever happens.
+
+    Quantities are the mean demand over a review period, filled from the cheapest source of a stage on; in integer
+    units a rate of 7.4 alternates between 7 and 8 so that it is met on average.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    quantity, threshold, gap : mapping of str to float, optional
+        Units by source name, where the derived ones are not wanted.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        quantity: Mapping[str, float] | None = None,
+        threshold: Mapping[str, float] | None = None,
+        gap: Mapping[str, float] | None = None,
+    ):
+        super().__init__(network)
+        levels = order_levels(network)
+        self._reviews = np.array([source.review_period for source in network.sources])[:, None]
+        self._quantity = _given("quantity", quantity, mean_releases(network), network)[:, None]
+        self._threshold = _given("threshold", threshold, levels.reorder_point, network)[:, None]
+        self._gap = _given("gap", gap, levels.gap, network)[:, None]
+
+    def columns(self, view: View) -> dict[str, np.ndarray]:
+        quantity = self._quantity
+        if self.network.units == "integer":
+            review = view.period // self._reviews
+            quantity = np.floor((review + 1) * quantity) - np.floor(review * quantity)
+        return {"quantity": quantity, "threshold": self._threshold, "gap": self._gap}
+
+
+class BaseStock(_Columns):
+    """Keep every position at its base-stock level.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    service_level : float, optional
+        Share of demand over its exposure that every stage covers; by default what costs imply.
+    """
+
+    economic_lots = False
+
+    def __init__(self, network: Network, service_level: float | None = None):
+        super().__init__(network)
+        self._levels = order_levels(network, service_level, self.economic_lots)
+        self._replenish = Replenishment(network, self._levels)
+        self._requirements = Requirements(self._levels)
+        self._seasonal = any(demand.seasonal for demand in self._levels.demand)
+        self._table = cache(self._levels_by_period)
+
+    def columns(self, view: View) -> dict[str, np.ndarray]:
+        if not self._seasonal:
+            return self._replenish(view, self._levels.order_up_to[:, None])
+        return self._replenish(view, self._table(view.periods)[:, view.period])
+
+    def _levels_by_period(self, periods: int) -> np.ndarray:
+        """Order-up-to levels of each period, [J, T]."""
+        expected = by_profile(self._levels, periods, self._requirements.periods)
+        return self._requirements(expected, self._levels.safety)
+
+
+class ReorderPoint(BaseStock):
+    """Order up to S when the position is at or below s: (s, S) with economic order quantities.
+
+    A source without fixed cost has s = S. Where the source's own rule cannot hold back (lot rule base_stock), the
+    threshold is withheld until the position, less the demand it will see first, is expected to be at s.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    service_level : float, optional
+        Share of demand over its exposure that every stage covers; by default what costs imply.
+    """
+
+    economic_lots = True
+
+
+class ForecastPush(_Columns):
+    """Plan every source on the forecast, as material requirements planning does (Orlicky 1975).
+
+    Gross requirements are the forecast over the exposure, exploded through the bills of materials; the net requirement
+    takes off the position and adds safety stock for the forecast's errors. A release is capped by capacity and comes
+    early where later requirements exceed it (backward levelling), and so do its inputs.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    service_level : float, optional
+        Share of demand over its exposure that every stage covers; by default what costs imply.
+    look_ahead : int, optional
+        Periods beyond its exposure for which each source levels capacity; by default as many as are forecast.
+    """
+
+    def __init__(self, network: Network, service_level: float | None = None, look_ahead: int | None = None):
+        super().__init__(network)
+        self._levels = order_levels(network, service_level, mixed="push")
+        self._safety = self._levels.safety * self._levels.forecast_error
+        self._replenish = Replenishment(network, self._levels)
+        if (look := _PERIODS("look_ahead", look_ahead)) is None:
+            look = max(market.forecast.horizon for market in network.markets.values())
+        self._requirements = Requirements(self._levels, push_capacities(network, self._levels.modes), look)
+
+    def columns(self, view: View) -> dict[str, np.ndarray]:
+        expected = by_forecast(view, self._levels, self._requirements.periods)
+        return self._replenish(view, self._requirements(expected, self._safety))
+
+
+class PushPull(_Columns):
+    """Push on the forecast above the decoupling point, pull by base-stock levels below it.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    service_level : float, optional
+        Share of demand over its exposure that every stage covers; by default what costs imply.
+    look_ahead : int, optional
+        Periods beyond its exposure for which each source levels capacity; by default as many as are forecast.
+    """
+
+    def __init__(self, network: Network, service_level: float | None = None, look_ahead: int | None = None):
+        super().__init__(network)
+        self._push = ForecastPush(network, service_level, look_ahead)
+        self._pull = BaseStock(network, service_level)
+
+    def columns(self, view: View) -> dict[str, np.ndarray]:
+        return {**self._pull.columns(view), "quantity": self._push.columns(view)["quantity"]}
+
+
+# --- constant releases ------------------------------------------------------------------------------------------------
+
+
+def mean_releases(network: Network) -> np.ndarray:
+    """Return releases per review that meet mean demand, [J]: a stage's cheapest source first, up to its capacity."""
+    landed, rates = landed_costs(network), demand_rates(network)
+    releases = np.zeros(len(network.sources))
+    for i, own in enumerate(network.sources_of):
+        left = float(rates[i])
+        for j in sorted(own, key=lambda j: (landed[j], j)):
+            source = network.sources[j]
+            releases[j] = min(left * source.review_period, source.capacity)
+            left -= releases[j] / source.review_period
+    return releases
+
+
+def _given(field: str, units: Mapping[str, float] | None, derived: np.ndarray, network: Network) -> np.ndarray:
+    """Replace derived units by those that are given by source name."""
+    values = derived.copy()
+    for name, value in (units or {}).items():
+        if name not in network.source_names:
+            raise InputError(f"{field}.{name}", f"no source of this name; {suggest(name, network.source_names)}")
+        values[network.source_names.index(name)] = _UNITS(f"{field}.{name}", value)
+    return values

@@ -1,0 +1,137 @@
+"""Demand of a market summed over some periods: its moments, its quantiles, and what is foreseen of it.
+
+Season and trend of a random process are taken as known to planners: moments and quantiles are those of an average
+period, and `profile` says how mean demand moves. Demand that is known beforehand is not taken as known: its windows
+within the horizon are the distribution; so are those of a history that is replayed from anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from scipy import special
+
+from pushpull.envs import demand as demands
+from pushpull.envs.bounds import market_demand
+from pushpull.envs.exogenous import draw
+from pushpull.envs.network import Network, Source, Stage
+
+TRIAL_WORLDS = range(2**62, 2**62 + 50)  # seeds on which forecasts are tried; no comparison uses them
+
+
+class LeadTimeDemand:
+    """Demand of the market of stage `i`.
+
+    Attributes
+    ----------
+    rate, variance : float
+        Mean and variance of one period's demand, averaged over the horizon.
+    seasonal : bool
+        Whether the profile moves.
+    """
+
+    def __init__(self, network: Network, i: int):
+        self._market, self._demand, self._network = network.markets[i], market_demand(network, i), network
+        self._forecast, self._units, self._horizon = self._market.forecast, network.units, network.horizon
+        mean = demands.mean(self._demand, self._units, self._horizon)
+        self.rate = float(mean.mean())
+        self.variance = float(demands.variance(self._demand, self._units, self._horizon).mean())
+        self.seasonal = self.variance > 0 and bool(np.ptp(mean) > 0)
+        self.moments, self.quantile = cache(self._moments), cache(self._quantile)
+        self.profile, self.reliability = cache(self._profile), cache(self._reliability)
+        self._trials = cache(self._draw_trials)
+
+    def _moments(self, periods: int) -> tuple[float, float]:
+        """Mean and variance of demand over some periods."""
+        if self.variance == 0:
+            windows = self._windows(periods)
+            return float(windows.mean()), float(windows.var())
+        if self._demand.kind == "trace":
+            rows = demands.read_trace(self._demand)
+            windows = sum((np.roll(rows, -k) for k in range(periods)), np.zeros(len(rows)))
+            return periods * self.rate, float(windows.var())
+        return periods * self.rate, periods * self.variance
+
+    def _quantile(self, periods: int, share: float) -> float:
+        """Level that covers demand over some periods with this probability; with season by a gamma law."""
+        if periods == 0:
+            return 0.0
+        if self.variance == 0:
+            return float(np.quantile(self._windows(periods), share, method="inverted_cdf"))
+        if self.seasonal:
+            return gamma_quantile(share, *self.moments(periods))
+        return demands.lead_time_quantile(self._demand, self._units, periods, share)
+
+    def _windows(self, periods: int) -> np.ndarray:
+        """Demand known beforehand, summed over the periods from each start in the horizon, [T]."""
+        path = demands.mean(self._demand, self._units, self._horizon + periods)
+        total = np.concatenate([[0.0], np.cumsum(path)])
+        return total[periods : periods + self._horizon] - total[: self._horizon]
+
+    def _profile(self, periods: int) -> np.ndarray:
+        """Mean demand of each period as planners know it, [T]."""
+        return demands.mean(self._demand, self._units, periods) if self.seasonal else np.full(periods, self.rate)
+
+    def _reliability(self, periods: int) -> np.ndarray:
+        """Weight of the forecast against the profile, by periods ahead, [periods].
+
+        A noisy forecast errs about the truth by e, the profile by the demand's deviation sd; both are independent, so
+        their best combination gives the forecast sd^2 / (sd^2 + e^2) (Bates & Granger 1969), and nothing beyond its
+        horizon. Forecasts that extrapolate the history are taken at their word.
+        """
+        forecast, ahead = self._forecast, np.arange(periods)
+        if forecast.kind != "noisy":
+            return np.full(periods, float(forecast.kind != "none"))
+        errors = (self.rate * forecast.error * (1 + forecast.error_growth * ahead)) ** 2
+        weight = self.variance / np.maximum(self.variance + errors, np.finfo(float).tiny)
+        return np.where(ahead < forecast.horizon, weight, 0.0)
+
+    def forecast_variance(self, first: int, end: int) -> float:
+        """Variance of demand about its forecast, summed over periods [first, end) from now.
+
+        A noisy forecast leaves of each period's variance what it is not reliable for. One that extrapolates is tried on
+        simulated histories, as practice sets safety stock by past errors (Silver, Pyke & Thomas 2017, section 6.2).
+        """
+        if self._forecast.kind == "noisy":
+            return self.variance * float(np.sum(1 - self.reliability(end)[first:]))
+        if self._forecast.kind in ("true_mean", "none") or end > self._horizon:
+            return self.moments(end - first)[1]
+        total, forecast = self._trials()
+        starts = np.arange(self._horizon - end + 1)
+        shown = forecast[starts][:, np.minimum(np.arange(first, end), forecast.shape[1] - 1)]
+        return float((total[starts + end] - total[starts + first] - shown.sum(axis=1)).var())
+
+    def _draw_trials(self) -> tuple[np.ndarray, np.ndarray]:
+        """Cumulated demand [T + 1, B] and forecasts [T, H, B] in the trial worlds."""
+        shop = Stage(sources=(Source(mode="pull"),), market=self._market)
+        alone = replace(self._network, stages={"shop": shop}, decoupling_point=None)
+        traces = draw(alone, self._horizon, [(seed, 0) for seed in TRIAL_WORLDS])
+        demand = traces.demand[:, 0]
+        return np.concatenate([np.zeros_like(demand[:1]), np.cumsum(demand, axis=0)]), traces.forecast[:, :, 0]
+
+
+# --- a gamma law by its mean and variance, or a constant without variance ---------------------------------------------
+
+
+def gamma_cdf(y: float, mean: float, variance: float) -> float:
+    """Return P(demand <= y)."""
+    if variance == 0 or mean == 0:
+        return float(y >= mean)
+    return float(special.gammainc(mean**2 / variance, max(0.0, y) * mean / variance))
+
+
+def gamma_quantile(share: float, mean: float, variance: float) -> float:
+    """Return the level that covers demand with this probability."""
+    if variance == 0 or mean == 0:
+        return mean
+    return float(special.gammaincinv(mean**2 / variance, share) * variance / mean)
+
+
+def gamma_shortage(y: float, mean: float, variance: float) -> float:
+    """Return E max(demand - y, 0) (Zipkin 2000, C.2.3.7)."""
+    if variance == 0 or mean == 0 or y <= 0:
+        return max(0.0, mean - y)
+    shape, scaled = mean**2 / variance, y * mean / variance
+    return float(mean * special.gammaincc(shape + 1, scaled) - y * special.gammaincc(shape, scaled))
