@@ -30,7 +30,7 @@ def play(
     stages = {**stages, last: {"market": {}, **stages[last]}}
     settings = {"units": "integer", "decoupling_point": "supply", "stages": stages, **network}
     periods = [entry if isinstance(entry, dict) else {last: entry} for entry in demand or [0] * len(actions)]
-    return replay(Network.from_dict(settings), actions, periods, available)
+    return replay(Network.from_dict(settings), actions, periods, available, backend="numpy")
 
 
 def shop(*sources: dict[str, Any], **stage: Any) -> dict[str, Any]:
