@@ -2,15 +2,16 @@
 
 An order of a source is decided at an event of period t and used at an event of period t + lead_time + order_delay, one
 later where that event comes before the units arrive. It covers all demand in between, and with a review every R periods
-R - 1 periods more. So lead time L covers
+R - 1 periods more. So an order with lead time L covers
 
-- L periods for a pull order after demand (default sequence): demand of t is already in the position;
-- L + 1 for a pull order before demand, and for any release, which is committed before demand;
-- for a stage that feeds others, the orders of its users in place of demand: L periods where the user orders in the same
-  event, L + 1 where the stage pushes and its user pulls, one more where the user draws before the day's receipts.
+- for a market, L periods if it is pulled after demand (default sequence), when demand of t is already in the position,
+  and L + 1 if it is pulled before demand or pushed;
+- for a user, L periods if both decide on the same side of demand, L + 1 if the stage pushes and its user pulls after
+  demand, and in both cases one more where the user draws before the period's receipts.
 
 Along a path exposures add up: in a serial chain to the sum of lead times, plus one unless the first decision sees the
-day's demand.
+period's demand. An installation position sees demand only when users order: a user that pushes orders a period later
+than demand comes, so a stage that pulls for it covers that period too, its `lag`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Service:
     source: int
     market: int  # row of the market
     units: float  # units of the stage's item in one unit sold
-    exposure: int  # periods of demand, or of the user's orders, that an order covers
+    exposure: int  # periods of demand that an order covers before its user, or the market, takes over
+    lag: int  # periods until the source's position sees demand
     user: Service | None  # the source that draws on the stage; None: the market itself
     answers: bool  # whether the chain is planned up to here
     penalty: float  # cost per unit sold and period of waiting, where the chain answers
@@ -65,7 +67,7 @@ def services(network: Network, modes: Sequence[str]) -> list[list[Service]]:
 
     def serve(j: int, m: int, event: str, use: str, user: Service | None) -> Service:
         i, source = network.source_stage[j], network.sources[j]
-        units, exposure = float(network.requirements[i, rows[m]]), periods_covered(network, modes, j, event, use)
+        units, (exposure, lag) = float(network.requirements[i, rows[m]]), periods_covered(network, modes, j, event, use)
         answers = user is None or user.supplier_answers
         if user is None:
             penalty = shortage_cost(network.markets[i], float(landed[regular[i]]), exposure)
@@ -74,7 +76,7 @@ def services(network: Network, modes: Sequence[str]) -> list[list[Service]]:
         end_holding = user.end_holding if user and not answers else units * holding[i]
         waits = network.modes[j] != "push" or source.carries
         late_fee = units * source.shortfall_cost if waits else 0.0
-        return Service(j, m, units, exposure, user, answers, penalty, end_holding, late_fee)
+        return Service(j, m, units, exposure, lag, user, answers, penalty, end_holding, late_fee)
 
     for i in reversed(network.stage_order):
         for j in network.sources_of[i]:
@@ -87,15 +89,18 @@ def services(network: Network, modes: Sequence[str]) -> list[list[Service]]:
     return found
 
 
-def periods_covered(network: Network, modes: Sequence[str], j: int, event: str, use: str) -> int:
-    """Return the periods of demand between a decision of source j and the use of what it brings, review included.
+def periods_covered(network: Network, modes: Sequence[str], j: int, event: str, use: str) -> tuple[int, int]:
+    """Return the exposure of source j, review included, and its lag, in periods.
 
-    `event` is when demand, or the user's order, takes from the position; `use` when stock must be there.
+    `event` is when demand, or the user's order, takes from the stage's own position; `use` when stock must be there.
     """
     source, place = network.sources[j], network.sequence.index
     decided = place(modes[j])
     arrives = place("receive") if source.lead_time > 0 else max(decided, place("receive"))
-    return arrival(network, j) + (place(use) < arrives) + (place(event) > decided) + source.review_period - 1
+    periods = arrival(network, j) + (place(use) < arrives) + source.review_period - 1
+    exposure = periods + (place(use) > place("demand")) - (decided > place("demand"))
+    sees_users_only = modes[j] == "pull" and source.basis != "echelon"
+    return exposure, periods + (place(event) > decided) - exposure if sees_users_only else 0
 
 
 def shortage_cost(market: Market, landed_cost: float, exposure: int) -> float:

@@ -26,7 +26,7 @@ import numpy as np
 from pushpull.agents.exposure import landed_costs
 from pushpull.agents.levels import order_levels
 from pushpull.agents.replenishment import Replenishment
-from pushpull.agents.requirements import Requirements, by_forecast, by_profile, push_capacities
+from pushpull.agents.requirements import Foresight, Requirements, by_profile, push_capacities
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.bounds import demand_rates
 from pushpull.envs.checks import InputError, number, optional, suggest
@@ -147,7 +147,7 @@ class BaseStock(_Columns):
         super().__init__(network)
         self._levels = order_levels(network, service_level, self.economic_lots)
         self._replenish = Replenishment(network, self._levels)
-        self._requirements = Requirements(self._levels)
+        self._requirements = Requirements(self._levels, self._levels.safety)
         self._seasonal = any(demand.seasonal for demand in self._levels.demand)
         self._table = cache(self._levels_by_period)
 
@@ -158,8 +158,7 @@ class BaseStock(_Columns):
 
     def _levels_by_period(self, periods: int) -> np.ndarray:
         """Order-up-to levels of each period, [J, T]."""
-        expected = by_profile(self._levels, periods, self._requirements.periods)
-        return self._requirements(expected, self._levels.safety)
+        return self._requirements(by_profile(self._levels, periods, self._requirements.periods))
 
 
 class ReorderPoint(BaseStock):
@@ -198,16 +197,16 @@ class ForecastPush(_Columns):
 
     def __init__(self, network: Network, service_level: float | None = None, look_ahead: int | None = None):
         super().__init__(network)
-        self._levels = order_levels(network, service_level, mixed="push")
-        self._safety = self._levels.safety * self._levels.forecast_error
-        self._replenish = Replenishment(network, self._levels)
+        levels = order_levels(network, service_level, mixed="push")
+        self._replenish = Replenishment(network, levels)
         if (look := _PERIODS("look_ahead", look_ahead)) is None:
             look = max(market.forecast.horizon for market in network.markets.values())
-        self._requirements = Requirements(self._levels, push_capacities(network, self._levels.modes), look)
+        capacity, safety = push_capacities(network, levels.modes), levels.safety * levels.forecast_error
+        self._requirements = Requirements(levels, safety, capacity, look)
+        self._foresee = Foresight(network, levels, self._requirements.periods)
 
     def columns(self, view: View) -> dict[str, np.ndarray]:
-        expected = by_forecast(view, self._levels, self._requirements.periods)
-        return self._replenish(view, self._requirements(expected, self._safety))
+        return self._replenish(view, self._requirements(self._foresee(view)))
 
 
 class PushPull(_Columns):

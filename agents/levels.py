@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from pushpull.agents.exposure import Service, avoided_cost, regular_sources, services, stand_in
 from pushpull.agents.lead_time_demand import LeadTimeDemand, gamma_cdf, gamma_shortage
@@ -113,7 +114,9 @@ class Chain:
 
     def moments(self, j: int) -> tuple[float, float]:
         """Mean and variance of demand over source j's own exposure, in units of its stage; markets independent."""
-        return self._sum([(service.units, service.market, service.exposure) for service in self.services[j]])
+        return self._sum(
+            [(service.units, service.market, service.exposure + service.lag) for service in self.services[j]]
+        )
 
     def moments_per_period(self, j: int) -> tuple[float, float]:
         """Mean and variance of one period's demand on source j's stage."""
@@ -142,7 +145,7 @@ def echelons(chain: Chain) -> dict[tuple[int, int], float]:
     for i in network.stage_order:
         for service in (service for j in network.sources_of[i] for service in chain.services[j]):
             j, m = service.source, service.market
-            periods = service.exposure + service.later
+            periods = service.exposure + service.lag + service.later
             quantiles = [chain.demand[m].quantile(periods, share) for share in critical_ratios(chain, service)]
             above = [
                 level[supply.source, m]
@@ -195,7 +198,7 @@ def installations(chain: Chain, echelon: dict[tuple[int, int], float]) -> np.nda
         elif own:
             short = 0.0
             for service, held in zip(own, alone, strict=True):
-                mean, variance = chain.demand[service.market].moments(service.exposure)
+                mean, variance = chain.demand[service.market].moments(service.exposure + service.lag)
                 short += gamma_shortage(held, service.units * mean, service.units**2 * variance)
             moments = chain.moments(j)
             level[j] = _solve(lambda y, moments=moments: -gamma_shortage(y, *moments), -short)
@@ -209,23 +212,35 @@ def installations(chain: Chain, echelon: dict[tuple[int, int], float]) -> np.nda
 def with_delays(chain: Chain, j: int, level: float) -> float:
     """Let a level also cover what waits for capacity and what the smoothed rule leaves open.
 
-    With capacity c a period above the demand rate, a shortfall builds up behind it that is near exponential with mean
-    sd^2 / (2 (c - rate)) (Kingman 1962; for base-stock levels Glasserman 1997), and over T periods at most that of
-    reflected Brownian motion, sd sqrt(2 T / pi). Smoothing over A periods leaves an open order of variance
-    sd^2 (A - 1)^2 / (2 A - 1), from its recursion e' = (1 - 1 / A) (e + demand - mean).
+    Behind capacity c a shortfall V' = max(0, V + demand - c) builds up. After T periods its cumulants are the sums over
+    n = 1 to T of E max(0, S_n)^k / n, S_n being the demand of n periods less n c (Spitzer 1956), here taken as normal.
+    Smoothing over A periods leaves an open order of variance sd^2 (A - 1)^2 / (2 A - 1), from its recursion
+    e' = (1 - 1 / A) (e + demand - mean).
     """
     network, lot = chain.network, chain.network.sources[j].lot
     mean, variance = chain.moments(j)
     if variance == 0:
         return level
     rate, per_period = chain.moments_per_period(j)
-    spare = sum(capacity(chain, s) for s in network.sources_of[network.source_stage[j]]) - rate
-    waiting = np.sqrt(2 * per_period * network.horizon / np.pi)
-    if spare > 0:
-        waiting = min(waiting, per_period / (2 * spare))
+    available = sum(capacity(chain, s) for s in network.sources_of[network.source_stage[j]])
+    short_mean, short_variance = shortfall_moments(available - rate, per_period, network.horizon)
     adjust_time = lot.adjust_time if chain.modes[j] == "pull" else 1.0
     left_open = per_period * (adjust_time - 1) ** 2 / (2 * adjust_time - 1)
-    return mean + waiting + (level - mean) * float(np.sqrt((variance + waiting**2 + left_open) / variance))
+    stretch = np.sqrt((variance + short_variance + left_open) / variance)
+    return mean + short_mean + (level - mean) * float(stretch)
+
+
+def shortfall_moments(spare: float, variance: float, periods: int) -> tuple[float, float]:
+    """Return mean and variance of the shortfall behind a capacity that exceeds the demand rate by `spare`."""
+    if spare == np.inf:
+        return 0.0, 0.0
+    n = np.arange(1, periods + 1)
+    sd = np.sqrt(n * variance)
+    z = -spare * n / sd
+    density, above = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), special.ndtr(z)
+    first = sd * (density + z * above)
+    second = sd**2 * ((z**2 + 1) * above + z * density)
+    return float(np.sum(first / n)), float(np.sum(second / n))
 
 
 def capacity(chain: Chain, j: int) -> float:
@@ -242,21 +257,26 @@ def capacity(chain: Chain, j: int) -> float:
 def with_lots(chain: Chain, base_stock: np.ndarray, economic: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return installation order-up-to levels that serve like the base-stock levels, and the lots below them, [J] each.
 
-    A lot is what the source states or, where it is free and orders have a fixed cost, an economic one.
+    A lot is what the source states or, where it is free and orders have a fixed cost, an economic one. In whole units a
+    position is at or below a reorder point when it is at or below its whole part.
     """
     up_to, gap = base_stock.copy(), np.zeros(len(base_stock))
     for j, source in enumerate(chain.network.sources):
         lot, pulls = source.lot, chain.modes[j] == "pull"
         rate = chain.moments_per_period(j)[0] * source.review_period
         stated = lot.Q if lot.Q is not None else lot.gap
-        if rate == 0 or not np.isfinite(base_stock[j]):
-            continue
         if pulls and stated is not None:
             gap[j] = stated
         elif economic and source.fixed_cost and not (pulls and lot.rule == "smoothed"):
             gap[j] = economic_gap(chain, j, gamma_cdf(base_stock[j], *chain.moments(j)))
+        if rate == 0 or gap[j] == 0 or not np.isfinite(base_stock[j]):
+            continue
         visits = np.inf if pulls and lot.Q is not None else 1 + gap[j] / rate
         up_to[j] = order_up_to(base_stock[j], *chain.moments(j), gap[j], visits)
+        if chain.network.units == "integer":
+            reorder_point = np.floor(up_to[j] - gap[j])
+            up_to[j] = reorder_point + stated if pulls and stated is not None else np.rint(up_to[j])
+            gap[j] = up_to[j] - reorder_point
     return up_to, gap
 
 
@@ -269,6 +289,8 @@ def economic_gap(chain: Chain, j: int, share: float) -> float:
     """
     source, i = chain.network.sources[j], chain.network.source_stage[j]
     rate, variance = (value * source.review_period for value in chain.moments_per_period(j))
+    if rate == 0:
+        return 0.0
     added = chain.holding[i] - sum(units * chain.holding[m] for m, units in chain.network.inputs[j])
     holding = (added if added > 0 else chain.holding[i]) * source.review_period
     quantity = most = rate * chain.network.horizon / source.review_period
@@ -285,8 +307,6 @@ def order_up_to(base_stock: float, mean: float, variance: float, gap: float, vis
     average over these positions of P(demand <= position) the critical ratio (Zheng & Federgruen 1991, Operations
     Research 39(4)), which base_stock meets without lots; demand is gamma with these moments.
     """
-    if gap == 0:
-        return base_stock
     if variance == 0:
         return base_stock + gap
 
@@ -330,7 +350,7 @@ def in_basis(chain: Chain, up_to: np.ndarray, gap: np.ndarray) -> Levels:
                     service.market,
                     service.units,
                     first + (service.to_market if alone else 0),
-                    first + service.to_market + service.exposure,
+                    first + service.to_market + service.exposure + service.lag,
                 )
                 for service in chain.services[j]
             )

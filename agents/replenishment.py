@@ -33,56 +33,71 @@ class Replenishment:
 
     def __init__(self, network: Network, levels: Levels):
         self.network, self.levels = network, levels
-        self._claims = [claim_order(network, i) for i in range(len(network.stages))]
-        self._rates = demand_rates(network)
+        claims = [claim_order(network, i) for i in range(len(network.stages))]
+        self._alternatives = [own for own in claims if len(own) > 1]
         self._counted = [stages_counted(network, j, basis) for j, basis in enumerate(levels.basis)]
+        self._stage = np.array(network.source_stage)
+        self._echelon = np.array([basis == "echelon" for basis in levels.basis])[:, None]
+        self._pushes = np.array([mode == "push" for mode in levels.modes])[:, None]
         self._pushed = [j for i in network.stage_order for j in network.sources_of[i] if levels.modes[j] == "push"]
+        self._drawn = sorted({m for j in self._pushed for m, _ in network.inputs[j]})
         self._received = network.sequence.index("receive") < network.sequence.index("push")
-        self._withheld = [
-            levels.modes[j] == "pull" and levels.gap[j] > 0 and source.lot.rule in ("base_stock", "smoothed")
-            for j, source in enumerate(network.sources)
-        ]
-        self._planned = [
-            any(len(claims) > 1 or levels.modes[j] == "push" or self._withheld[j] for j in claims)
-            for claims in self._claims
-        ]
+        self._unseen = np.where(levels.after_demand, demand_rates(network)[self._stage], 0.0)[:, None]
+        self._capacity = np.where(self._pushes[:, 0], [source.capacity for source in network.sources], np.inf)[:, None]
+        rules = [source.lot.rule for source in network.sources]
+        gap = self._gap = levels.gap[:, None]
+        own_lot = np.isin(rules, ("s_S", "r_nQ"))[:, None]
+        self._below = np.where(own_lot, gap, 0.0)
+        self._withheld = ~self._pushes & ~own_lot & (gap > 0)
+        self._static = not (self._pushed or self._alternatives or self._withheld.any())
 
     def __call__(self, view: View, order_up_to: np.ndarray) -> dict[str, np.ndarray]:
         """Return columns ``quantity``, ``threshold`` and ``gap``, [J, B] or [J, 1], for levels [J, B] or [J, 1]."""
-        planned = np.zeros((len(order_up_to), len(view.period)))
-        late = np.zeros_like(planned)
-        for claims in (claims for claims, plan in zip(self._claims, self._planned, strict=True) if plan):
-            self._claim(view, claims, order_up_to, planned, late)
+        threshold = order_up_to - self._below
+        if self._static:
+            return {"quantity": np.zeros_like(threshold), "threshold": threshold, "gap": self._gap}
+        need = order_up_to - self._position(view) + self._unseen
+        planned = self._planned(view, slice(None), need)
+        for claims in self._alternatives:
+            late = self._claim(view, claims, need, planned)
+            threshold = self._live(claims, threshold, planned, late)
+        threshold = np.where(self._pushes | (self._withheld & (planned <= 0)), -np.inf, threshold)
         return {
-            "quantity": self._releases(view, planned),
-            "threshold": self._thresholds(order_up_to, planned, late),
-            "gap": self.levels.gap[:, None],
+            "quantity": self._releases(view, np.where(self._pushes, planned, 0.0)),
+            "threshold": threshold,
+            "gap": self._gap,
         }
 
     # --- what each source should order now ------------------------------------------------------------------------
 
-    def _claim(
-        self, view: View, claims: list[int], order_up_to: np.ndarray, planned: np.ndarray, late: np.ndarray
-    ) -> None:
-        """Write what each source of a stage should order now, and the units that it cannot count on."""
-        claimed: np.ndarray | float = 0.0
-        for j in claims:
-            source, levels = self.network.sources[j], self.levels
-            late[j] = self._late(view, j, claims)
-            unseen = self._rates[self.network.source_stage[j]] if levels.after_demand[j] else 0.0
-            need = order_up_to[j] - (self._position(view, j) - late[j] + claimed - unseen)
-            planned[j] = np.where(need >= levels.gap[j], np.maximum(0.0, need), 0.0)
-            if levels.modes[j] == "push":
-                planned[j] = np.minimum(planned[j], np.maximum(0.0, source.capacity - view.pending[j]))
-            claimed = claimed + planned[j]
+    def _planned(self, view: View, j: int | slice, need: np.ndarray) -> np.ndarray:
+        """Return what sources order for a need: nothing above the reorder point, no more than capacity."""
+        planned = np.where(need >= self._gap[j], np.maximum(0.0, need), 0.0)
+        return np.minimum(planned, np.maximum(0.0, self._capacity[j] - view.pending[j]))
 
-    def _position(self, view: View, j: int) -> np.ndarray:
-        """Return the position that source j's level is meant for, [B]."""
-        i = self.network.source_stage[j]
-        if self.levels.basis[j] != "physical":
-            echelon = self.levels.basis[j] == "echelon"
-            return (view.echelon_inventory_position if echelon else view.inventory_position)[i]
-        own = self.network.sources_of
+    def _claim(self, view: View, claims: list[int], need: np.ndarray, planned: np.ndarray) -> np.ndarray:
+        """Plan the sources of one stage one after the other; return what each cannot count on, [claims, B]."""
+        late = np.stack([self._late(view, j, claims) for j in claims])
+        claimed = 0.0
+        for rank, j in enumerate(claims):
+            planned[j] = self._planned(view, j, need[j] + late[rank] - claimed)
+            claimed = claimed + planned[j]
+        return late
+
+    def _position(self, view: View) -> np.ndarray:
+        """Return the position that each source's level is meant for, [J, B]."""
+        if self._echelon.all():
+            return view.echelon_inventory_position[self._stage]
+        position = view.inventory_position[self._stage]
+        if self._echelon.any():
+            position = np.where(self._echelon, view.echelon_inventory_position[self._stage], position)
+        for j in (j for j, basis in enumerate(self.levels.basis) if basis == "physical"):
+            position[j] = self._physical_position(view, j)
+        return position
+
+    def _physical_position(self, view: View, j: int) -> np.ndarray:
+        """Return the units that exist over the stages that source j counts, and its stage's waiting orders, [B]."""
+        i, own = self.network.source_stage[j], self.network.sources_of
         units = view.pending[own[i], :].sum(axis=0) + view.in_transit[own[i], :].sum(axis=0)
         for k in self._counted[j]:
             units = units + self.network.requirements[i, k] * (
@@ -90,37 +105,34 @@ class Replenishment:
             )
         return units
 
-    def _late(self, view: View, j: int, sources: list[int]) -> np.ndarray | float:
+    def _late(self, view: View, j: int, claims: list[int]) -> np.ndarray:
         """Return the units on order from the stage's other sources that come later than an order of source j, [B].
 
         Of orders that wait, what capacity lets start in time is not late.
         """
-        late: np.ndarray | float = 0.0
-        for s in (s for s in sources if s != j):
-            soon = arrival(self.network, j)
-            starts = max(0, soon - self.network.sources[s].lead_time + 1)
-            in_time = self.network.sources[s].capacity * starts if starts else 0.0
-            waiting = np.maximum(0.0, view.pending[s] + view.in_transit[s] - in_time)
-            late = late + view.pipeline[s][soon + 1 :].sum(axis=0) + waiting
+        late, soon = np.zeros(len(view.period)), arrival(self.network, j)
+        for s in (s for s in claims if s != j):
+            source = self.network.sources[s]
+            if source.lead_time > soon:
+                late += view.pipeline[s][soon + 1 :].sum(axis=0)
+            if self.levels.modes[s] == "pull" or source.carries:
+                starts = max(0, soon - source.lead_time + 1)
+                in_time = source.capacity * starts if starts else 0.0
+                late += np.maximum(0.0, view.pending[s] + view.in_transit[s] - in_time)
         return late
 
     # --- how it orders that ----------------------------------------------------------------------------------------
 
-    def _releases(self, view: View, planned: np.ndarray) -> np.ndarray:
+    def _releases(self, view: View, quantity: np.ndarray) -> np.ndarray:
         """Return releases [J, B]: those that are dropped unless they start are cut to what their inputs allow."""
-        network, quantity = self.network, np.zeros_like(planned)
-        quantity[self._pushed] = planned[self._pushed]
-        if not any(network.inputs[j] for j in self._pushed):
-            return quantity
-        stock = list(view.on_hand)
-        for j, i in enumerate(network.source_stage):
-            if self._received:
-                stock[i] = stock[i] + view.pipeline[j][0]
-        need = [np.zeros(planned.shape[1])] * len(stock)
+        network, stock = self.network, list(view.on_hand)
+        for s in (s for m in self._drawn for s in network.sources_of[m] if self._received):
+            stock[network.source_stage[s]] = stock[network.source_stage[s]] + view.pipeline[s][0]
+        need = [np.zeros(quantity.shape[1])] * len(stock)
         for j in self._pushed:
             for m, units in network.inputs[j]:
                 need[m] = need[m] + units * (quantity[j] + view.pending[j])
-        for j in self._pushed:
+        for j in self._pushed if self._drawn else ():
             source, wanted = network.sources[j], quantity[j].copy()
             for m, units in network.inputs[j] if not source.carries else ():
                 if network.allocation == "proportional":
@@ -137,25 +149,19 @@ class Replenishment:
                 stock[network.source_stage[j]] = stock[network.source_stage[j]] + quantity[j]
         return quantity
 
-    def _thresholds(self, order_up_to: np.ndarray, planned: np.ndarray, late: np.ndarray) -> np.ndarray:
-        """Return thresholds [J, B] that place the planned orders, and more where demand turns out higher.
+    def _live(self, claims: list[int], threshold: np.ndarray, planned: np.ndarray, late: np.ndarray) -> np.ndarray:
+        """Return thresholds [J, B] that make the sources of one stage order as planned, and more if demand is higher.
 
         Releases come first, then triggers in order of declaration, each seeing what was ordered before it. So a source
         must not count what a slower one has just ordered, and must leave to a faster one behind it what that one wants.
         """
-        threshold = np.full_like(planned, -np.inf)
-        for claims in self._claims:
-            for rank, j in enumerate(claims):
-                if self.levels.modes[j] == "push":
-                    continue
-                own_lot = self.network.sources[j].lot.rule in ("s_S", "r_nQ")
-                threshold[j] = order_up_to[j] - (self.levels.gap[j] if own_lot else 0.0) + late[j]
-                for other, s in enumerate(claims):
-                    ordered_before = s < j or self.levels.modes[s] == "push"
-                    if other > rank and ordered_before:
-                        threshold[j] += planned[s]
-                    elif other < rank and not ordered_before:
-                        threshold[j] -= planned[s]
-                if self._withheld[j]:
-                    threshold[j] = np.where(planned[j] > 0, threshold[j], -np.inf)
+        threshold = threshold + np.zeros_like(planned)
+        for rank, j in enumerate(claims):
+            threshold[j] += late[rank]
+            for other, s in enumerate(claims):
+                ordered_before = s < j or self.levels.modes[s] == "push"
+                if other > rank and ordered_before:
+                    threshold[j] += planned[s]
+                elif other < rank and not ordered_before:
+                    threshold[j] -= planned[s]
         return threshold

@@ -8,6 +8,7 @@ within h periods more and capacity c, the level rises by the largest R(h) - c h.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -25,48 +26,55 @@ class Requirements:
     Parameters
     ----------
     levels : Levels
-        Windows and safety stocks.
+        Windows of the levels.
+    safety : ndarray [J]
+        Units of safety stock at mean demand; minus infinity for a source that never orders.
     capacity : ndarray [J], optional
         Units a period beyond which requirements must be met early.
     look_ahead : int
         Periods after its windows for which each source looks for such requirements.
     """
 
-    def __init__(self, levels: Levels, capacity: np.ndarray | None = None, look_ahead: int = 0):
-        self._windows, self._capacity = levels.windows, capacity
+    def __init__(self, levels: Levels, safety: np.ndarray, capacity: np.ndarray | None = None, look_ahead: int = 0):
+        windows = [(j, *window) for j, own in enumerate(levels.windows) for window in own]
+        self._source, self._market, self._units, self._first, self._end = (
+            np.array(column, dtype=kind)
+            for column, kind in zip(
+                zip(*windows, strict=True) if windows else [()] * 5, (int, int, float, int, int), strict=True
+            )
+        )
+        self._never, self._safety = np.isneginf(safety), np.where(np.isneginf(safety), 0.0, safety)[:, None]
+        rates = np.array([demand.rate for demand in levels.demand])[self._market]
+        self._mean = self._by_source((self._units * (self._end - self._first) * rates)[:, None])
+        self._levelled = np.flatnonzero(capacity < np.inf) if capacity is not None else np.arange(0)
+        self._early = np.flatnonzero(np.isin(self._source, self._levelled))
         self._ahead = np.arange(look_ahead + 1)
-        self._mean = [
-            sum(w.units * (w.end - w.first) * levels.demand[w.market].rate for w in windows)
-            for windows in levels.windows
-        ]
-        self.periods = max((w.end for windows in levels.windows for w in windows), default=0) + look_ahead
+        self._made = (
+            np.multiply.outer(capacity[self._levelled], self._ahead)[..., None] if capacity is not None else None
+        )
+        self.periods = int(self._end.max(initial=0)) + look_ahead
 
-    def __call__(self, expected: np.ndarray, safety: np.ndarray) -> np.ndarray:
-        """Return order-up-to levels [J, B].
-
-        Parameters
-        ----------
-        expected : ndarray [periods, M, B]
-            Demand expected in this period, the next, ...
-        safety : ndarray [J]
-            Units of safety stock at mean demand.
-        """
-        # Summed period by period, so that a batch of one adds in the same order as any other.
-        total = np.concatenate([np.zeros_like(expected[:1]), np.cumsum(expected, axis=0)])
-        up_to = np.empty((len(safety), total.shape[-1]))
-        for j, windows in enumerate(self._windows):
-            up_to[j] = safety[j]
-            if self._mean[j] > 0 and np.isfinite(safety[j]):
-                covered = sum(w.units * (total[w.end, w.market] - total[w.first, w.market]) for w in windows)
-                up_to[j] = covered + safety[j] * np.sqrt(covered / self._mean[j]) + self._early(j, total)
+    def __call__(self, expected: np.ndarray) -> np.ndarray:
+        """Return order-up-to levels [J, B] from demand expected in this period, the next, ..., [periods, M, B]."""
+        total = np.zeros((len(expected) + 1, *expected.shape[1:]))
+        np.cumsum(expected, axis=0, out=total[1:])
+        until = total[self._end, self._market]
+        covered = self._by_source(self._units[:, None] * (until - total[self._first, self._market]))
+        up_to = covered + self._safety * np.sqrt(covered / np.where(self._mean > 0, self._mean, 1.0))
+        if len(self._early):
+            pairs = self._early[:, None]
+            later = total[self._end[pairs] + self._ahead, self._market[pairs]] - until[self._early, None]
+            required = self._by_source(self._units[self._early, None, None] * later, self._source[self._early])
+            up_to[self._levelled] += (required[self._levelled] - self._made).max(axis=1)
+        up_to[self._never] = -np.inf
         return up_to
 
-    def _early(self, j: int, total: np.ndarray) -> np.ndarray | float:
-        """Return the most by which later requirements exceed what capacity can make until then, [B]."""
-        if self._capacity is None or self._capacity[j] == np.inf:
-            return 0.0
-        later = sum(w.units * (total[w.end + self._ahead, w.market] - total[w.end, w.market]) for w in self._windows[j])
-        return (later - self._capacity[j] * self._ahead[:, None]).max(axis=0)
+    def _by_source(self, parts: np.ndarray, source: np.ndarray | None = None) -> np.ndarray:
+        """Add parts [windows, ..., B] up by source, one after the other, so that every batch adds in the same order."""
+        total = np.zeros((len(self._never), *parts.shape[1:]))
+        for part, j in zip(parts, self._source if source is None else source, strict=True):
+            total[j] += part
+        return total
 
 
 def push_capacities(network: Network, modes: Sequence[str]) -> np.ndarray:
@@ -89,22 +97,42 @@ def push_capacities(network: Network, modes: Sequence[str]) -> np.ndarray:
     return passed
 
 
-def by_forecast(view: View, levels: Levels, periods: int) -> np.ndarray:
-    """Return demand as forecasts have it, [periods, M, B].
+class Foresight:
+    """Demand as forecasts have it.
 
     It is the profile plus what the forecast deviates from it, weighted by the forecast's reliability; beyond the
     forecast the last deviation goes on. After an end of the horizon that is real there is no demand.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    levels : Levels
+        Demand of its markets.
+    periods : int
+        How far to look.
     """
-    ahead = np.arange(periods)
-    expected = np.empty((periods, len(levels.demand), len(view.period)))
-    for m, (market, demand) in enumerate(zip(view.network.markets.values(), levels.demand, strict=True)):
-        shown = np.minimum(ahead, market.forecast.horizon - 1)
-        profile = demand.profile(view.periods + periods)[ahead[:, None] + view.period]
-        deviation = view.forecast[shown, m] - profile[shown]
-        expected[:, m] = np.maximum(0.0, profile + demand.reliability(periods)[:, None] * deviation)
-    if view.network.horizon_is_real:
-        expected = np.where(ahead[:, None, None] < view.periods_left, expected, 0.0)
-    return expected
+
+    def __init__(self, network: Network, levels: Levels, periods: int):
+        self._levels, self._ends = levels, network.horizon_is_real
+        self._ahead = np.arange(periods)[:, None]
+        last = np.array([market.forecast.horizon - 1 for market in network.markets.values()])
+        self._shown, self._market = np.minimum(self._ahead, last), np.arange(len(last))
+        self._weight = np.stack([demand.reliability(periods) for demand in levels.demand], axis=1)[..., None]
+        self._seasonal = any(demand.seasonal for demand in levels.demand)
+        self._unforecast = cache(self._without_forecast)
+
+    def __call__(self, view: View) -> np.ndarray:
+        """Return demand expected in this period, the next, ..., [periods, M, B]."""
+        known = self._unforecast(view.periods)
+        known = known[..., view.period] if self._seasonal else known[..., :1]
+        expected = np.maximum(0.0, known + self._weight * view.forecast[self._shown, self._market])
+        return np.where(self._ahead[..., None] < view.periods_left, expected, 0.0) if self._ends else expected
+
+    def _without_forecast(self, starts: int) -> np.ndarray:
+        """Return what the profiles contribute, seen from each start on, [periods, M, starts]."""
+        profile = by_profile(self._levels, starts, len(self._ahead))
+        return profile - self._weight * profile[self._shown, self._market]
 
 
 def by_profile(levels: Levels, starts: int, periods: int) -> np.ndarray:
