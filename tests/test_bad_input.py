@@ -282,7 +282,7 @@ RECORD = {
 
 REPLAYS = [
     # (what is broken, place, value, words...)
-    ("a mapping for a network", "network", NETWORK, "a dict is no Network", "from_dict"),
+    ("a mapping for a network", "network", NETWORK, "a dict is not a Network", "from_dict"),
     ("unknown backend", "backend", "nunpy", "'nunpy' is unknown", "did you mean 'numpy'?"),
     # actions
     ("no actions", "actions", None, "None is not a list of periods", "give one row per period"),
