@@ -20,7 +20,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from pushpull.agents.policy import make_policy
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.checks import InputError, number, suggest
 from pushpull.envs.network import Network
@@ -96,6 +98,8 @@ def train(
         periods=periods,
     )
     model = _model(algorithm, environment, number(0, whole=True)("seed", seed), parameters or {})
+    if isinstance(model, OnPolicyAlgorithm):
+        _start_as_constant(model, environment)
     environment.seed(seed if first_world is None else first_world)
     model.set_logger(Logger(None, [] if log_folder is None else [TensorBoardOutputFormat(str(log_folder))]))
     model.learn(number(1, whole=True)("steps", steps), callback=_Watch(progress))
@@ -192,6 +196,19 @@ def _model(algorithm: str, environment: PushPullVecEnv, seed: int, parameters: M
                 "give a divisor",
             )
     return kind("MlpPolicy", environment, seed=seed, device="cpu", verbose=0, policy_kwargs=_policy(shape), **arguments)
+
+
+def _start_as_constant(model: OnPolicyAlgorithm, environment: PushPullVecEnv) -> None:
+    """Set the untrained policy's mean action to that of the agent `constant`, which keeps the chain running.
+
+    The weights of the last layer start near zero (orthogonal, gain 0.01), so its bias alone is the mean action.
+    """
+    environment.reset()
+    view = environment.task.engine.view()
+    action = make_policy("constant", view.network).act(view)[:1]
+    bias = ActionSpace(view.network, "normalised").from_physical(action)[0]
+    with torch.no_grad():
+        model.policy.action_net.bias.copy_(torch.as_tensor(bias))
 
 
 def _policy(shape: Mapping[str, Any]) -> dict[str, Any]:

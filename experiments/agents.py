@@ -53,7 +53,7 @@ def fixed_agent(name: str, settings: AgentSettings, network: Network) -> Agent:
     try:
         return Agent(name, network, make_policy(settings.policy, network, **settings.parameters))
     except InputError as error:
-        raise error.within(f"agent.{name}") from None
+        raise error.within(f"agent.{name}") from error
 
 
 def learned_agent(
@@ -85,7 +85,7 @@ def learned_agent(
             **task,
         )
     except InputError as error:
-        raise error.within(f"agent.{name}") from None
+        raise error.within(f"agent.{name}") from error
     return Agent(name, network, policy, seed, time.perf_counter() - started)
 
 

@@ -8,6 +8,7 @@ answered in one line and exit code 2.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -81,7 +82,7 @@ def _fail(code: int, message: str, words: list[str]) -> int:
     """Print what went wrong, with where if that was asked for, and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if "--traceback" in words:
-        console.print_exception()
+        traceback.print_exc()
     console.print(f"[bold red]pushpull:[/] {escape(message)}")
     return code
 

@@ -68,6 +68,7 @@ def composed(command: str, overrides: Sequence[Override]) -> dict[str, Any]:
             content: Any = OmegaConf.to_container(compose(command, overrides=others), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(command, str(error).splitlines()[0]) from None
+    content = {key: value for key, value in content.items() if value != "???"}  # Hydra's mark of a missing value
     chosen = [name for name, agent in content.get("agent", {}).items() if {"policy", "algorithm"} & {*agent}]
     for name in content.get("agent", {}):
         if name not in chosen:
@@ -119,6 +120,8 @@ def _hydra_word(command: str, override: Override) -> str:
             if str(name) not in options[key]:
                 raise InputError(key, f"{str(name)!r} is unknown; {suggest(name, options[key])}")
         return str(override.input_line)
+    if (CONFIGS / key).is_dir():
+        raise InputError(key, f"{command} has no such choice; {suggest(key, options)}")
     prefix = "++" if override.type is OverrideType.CHANGE else ""
     return f"{prefix}{override.input_line}"
 
@@ -150,4 +153,4 @@ def _settings(command: str, overrides: Sequence[Override]) -> Settings:
     try:
         return build(SETTINGS[command], composed(command, overrides), command)
     except InputError as error:
-        raise InputError(error.field.removeprefix(f"{command}."), error.problem) from None
+        raise InputError(error.field.removeprefix(f"{command}."), error.problem) from error

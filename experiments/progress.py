@@ -7,7 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 Bar = Callable[[str, Any], Callable[[int], None]]
 
@@ -27,7 +35,13 @@ def training_bars(console: Console) -> Iterator[Bar]:
     with Progress(*columns, console=console) as progress:
 
         def bar(description: str, total: Any) -> Callable[[int], None]:
-            task = progress.add_task(description, total=total)
-            return lambda done: progress.update(task, completed=min(done, total))
+            tasks: list[TaskID] = []
+
+            def update(done: int) -> None:
+                if not tasks:  # a bar appears with the first step, not before an error at the start
+                    tasks.append(progress.add_task(description, total=total))
+                progress.update(tasks[0], completed=min(done, total))
+
+            return update
 
         yield bar

@@ -8,9 +8,9 @@ import pandas as pd
 from rich.table import Table
 
 from pushpull.envs.accounting import COST_TERMS, KPIS
-from pushpull.experiments.statistics import Estimate, estimate
+from pushpull.experiments.statistics import Estimate, estimate, paired_difference
 
-MEASURES = ("difference", *KPIS, *(f"cost.{term}" for term in COST_TERMS), "discounted_profit")
+MEASURES = (*KPIS, *(f"cost.{term}" for term in COST_TERMS), "discounted_profit")
 
 
 def comparison(episodes: Any) -> Any:
@@ -29,26 +29,29 @@ def comparison(episodes: Any) -> Any:
     -------
     pandas.DataFrame
         Columns ``agent``, ``learned``, ``reference`` (whether differences are taken to it), ``unit`` (what the
-        interval is over), ``observations``, ``training_seconds``, and MEASURE, MEASURE_low, MEASURE_high for each.
+        interval is over), ``observations``, ``training_seconds``, and for ``difference`` and each of
+        `MEASURES` the mean, MEASURE_low and MEASURE_high.
     """
     fixed = episodes[episodes["training_seed"].isna()]
     best = None if fixed.empty else str(fixed.groupby("agent")["profit"].mean().idxmax())
     reference = fixed[fixed["agent"] == best].set_index("world")["profit"]
-    episodes = episodes.assign(difference=episodes["profit"] - episodes["world"].map(reference))
+    episodes = episodes.assign(reference=episodes["world"].map(reference))
     rows = []
     for agent, own in episodes.groupby("agent", sort=False):
         seeds = own.groupby("training_seed")
         several = seeds.ngroups > 1
+        observed = seeds.mean(numeric_only=True) if several else own
         row = {
             "agent": agent,
             "learned": seeds.ngroups > 0,
             "reference": agent == best,
             "unit": "training seeds" if several else "episodes",
-            "observations": seeds.ngroups if several else len(own),
+            "observations": len(observed),
             "training_seconds": seeds["training_seconds"].first().mean(),
         }
-        for measure in MEASURES:
-            values = estimate(seeds[measure].mean() if several else own[measure])
+        estimates = {"difference": paired_difference(observed["profit"], observed["reference"])}
+        estimates |= {measure: estimate(observed[measure]) for measure in MEASURES}
+        for measure, values in estimates.items():
             row |= {measure: values.mean, f"{measure}_low": values.low, f"{measure}_high": values.high}
         rows.append(row)
     return pd.DataFrame(rows).sort_values("profit", ascending=False, kind="stable", ignore_index=True)

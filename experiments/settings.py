@@ -101,6 +101,12 @@ class CompareSettings(_Training):
 
     seeds: tuple[int, ...] = setting(listing(_whole, at_least=1))
 
+    def examine(self):
+        if len(set(self.seeds)) < len(self.seeds):
+            raise InputError(
+                "seeds", f"{list(self.seeds)} names a seed twice, which gives the same agent; give each once"
+            )
+
 
 @dataclass(frozen=True)
 class TrainSettings(_Training):

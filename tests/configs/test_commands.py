@@ -1,0 +1,67 @@
+"""The configuration tree: every value is explained, every option composes, and agents mean what agents say."""
+
+import re
+
+import pytest
+import yaml
+
+from pushpull.agents import AGENTS, POLICIES
+from pushpull.agents.sb3 import ALGORITHMS
+from pushpull.envs.observations import BLOCKS
+from pushpull.experiments.options import CONFIGS, groups, read
+from pushpull.experiments.settings import SETTINGS
+
+FILES = sorted(
+    path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml") if path.parent.name != "network"
+)
+OPTIONS = [
+    (command, group, option)
+    for command in SETTINGS
+    for group, options in groups(command).items()
+    for option in options
+    if command in ("compare", "train") and (command, group) != ("train", "agent")
+]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_value_has_a_comment(file):
+    lines = (CONFIGS / file).read_text().splitlines()
+    assert lines[0].startswith("# ")
+    values = [line for line in lines if re.match(r"\s*[-\w]+.*: \S|\s*- \S", line)]
+    inside_defaults = [line for line in values if re.match(r"\s+- (\w+: \w+|\w+: \[.*\]|_self_)$", line)]
+    uncommented = [line for line in values if " # " not in line and line not in inside_defaults]
+    assert uncommented == []
+
+
+def test_agents_of_the_tree_are_the_agents_of_the_package():
+    found = {}
+    for path in (CONFIGS / "agent").glob("*.yaml"):
+        content = yaml.safe_load(path.read_text())
+        assert path.read_text().startswith(f"# @package agent.{path.stem}\n")
+        if "policy" in content:
+            assert content["policy"] in POLICIES
+            found[path.stem] = (content["policy"], content["decoupling_point"])
+        else:
+            assert content["algorithm"] == path.stem
+    assert found == AGENTS
+    assert {path.stem for path in (CONFIGS / "agent").glob("*.yaml")} == set(AGENTS) | set(ALGORITHMS)
+
+
+@pytest.mark.parametrize(("command", "group", "option"), OPTIONS)
+def test_every_option_composes(command, group, option):
+    (settings,) = read(command, [f"{group}={option}"])
+    if group == "agent":
+        assert list(settings.to_dict()["agent"]) == [option]
+
+
+def test_observation_blocks_exist():
+    for path in (CONFIGS / "observation").glob("*.yaml"):
+        blocks = yaml.safe_load(path.read_text())["blocks"]
+        assert blocks is None or set(blocks) <= set(BLOCKS)
+
+
+def test_settings_build_themselves_again():
+    for command, settings in SETTINGS.items():
+        words = ["demand=history.csv"] if command == "simulate" else []
+        (made,) = read(command, words)
+        assert settings(**made.to_dict()) == made

@@ -1,0 +1,62 @@
+"""A small chain, and the command line called from within."""
+
+from typing import NamedTuple
+
+import pytest
+import yaml
+
+from pushpull.experiments.cli import main
+
+CHAIN = {
+    "name": "two_stages",
+    "decoupling_point": "part",
+    "horizon": 12,
+    "warm_up": 2,
+    "stages": {
+        "part": {"initial_on_hand": 20, "holding_cost": 1, "sources": [{"lead_time": 2, "unit_cost": 3}]},
+        "item": {
+            "holding_cost": 2,
+            "sources": [{"inputs": {"part": 1}}],
+            "market": {"demand": {"kind": "poisson", "mean": 10}, "price": 20, "backorder_cost": 18},
+        },
+    },
+}
+SMALL_PPO = (
+    "agent.ppo.steps=128",
+    "agent.ppo.num_envs=4",
+    "agent.ppo.parameters.n_steps=16",
+    "agent.ppo.parameters.batch_size=64",
+    "agent.ppo.parameters.n_epochs=1",
+)
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def chain(tmp_path):
+    """Path of a small network file."""
+    path = tmp_path / "two_stages.yaml"
+    path.write_text(yaml.safe_dump(CHAIN, sort_keys=False))
+    return path
+
+
+@pytest.fixture
+def pushpull(capsys, tmp_path):
+    """Run a command line whose run folders go to ``tmp_path/runs``; without overrides it is passed on as it is."""
+
+    def run(*words: object) -> Answer:
+        folder = [f"folder={tmp_path}/runs"] if len(words) > 1 else []
+        code = main([*map(str, words), *folder])
+        return Answer(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Return the run folders of a command, hidden ones too."""
+    return lambda command: sorted((tmp_path / "runs" / command).glob("*"))

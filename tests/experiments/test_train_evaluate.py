@@ -1,0 +1,72 @@
+"""train saves what evaluate loads, and both tell the same of it."""
+
+import pandas as pd
+import pytest
+import yaml
+
+from .conftest import SMALL_PPO
+
+
+@pytest.fixture
+def trained(pushpull, runs, chain):
+    """Return the folder of a small training run."""
+    answer = pushpull("train", "episodes=5", f"network={chain}", "decoupling_point=market", *SMALL_PPO)
+    assert answer.code == 0, answer.err
+    (folder,) = runs("train")
+    return folder
+
+
+def test_training_writes_model_settings_logs_and_kpis(trained):
+    assert trained.name.endswith("-two_stages-ppo-seed0")
+    names = {path.name for path in trained.iterdir()}
+    assert names == {"config.yaml", "episodes.csv", "kpis.csv", "models", "tensorboard"}
+    kpis = pd.read_csv(trained / "kpis.csv")
+    assert kpis["agent"].tolist() == ["ppo"] and kpis["observations"].tolist() == [5]
+    assert 0 <= kpis["fill_rate"][0] <= 1
+    assert yaml.safe_load((trained / "models/ppo-seed0/agent.yaml").read_text())["decoupling_point"] == ["market"]
+
+
+def test_evaluating_a_run_gives_the_episodes_it_was_tested_on(trained, pushpull, runs):
+    """The network, the decoupling point and the model come from the run; the worlds are the same."""
+    answer = pushpull("evaluate", f"run={trained}", "episodes=5", "agent=[base_stock,constant]")
+    assert answer.code == 0, answer.err
+    (folder,) = runs("evaluate")
+    again = pd.read_csv(folder / "episodes.csv")
+    assert set(again["agent"]) == {"ppo", "base_stock", "constant"}
+    own = again[again["agent"] == "ppo"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, pd.read_csv(trained / "episodes.csv"), check_dtype=False)
+    assert "ppo" in answer.out and "the best heuristic" in answer.out
+    assert (folder / "comparison.csv").is_file()
+
+
+def test_a_run_can_be_evaluated_on_a_changed_network(trained, pushpull, runs):
+    for demand in (10, 20):
+        change = f"network.stages.item.market.demand.mean={demand}"
+        assert pushpull("evaluate", f"run={trained}", "episodes=5", change).code == 0
+    same, more = (pd.read_csv(folder / "comparison.csv").set_index("agent") for folder in runs("evaluate"))
+    assert more["cost.backorder"]["ppo"] > same["cost.backorder"]["ppo"]
+
+
+def test_a_run_is_refused_by_a_network_that_does_not_fit(trained, pushpull):
+    answer = pushpull("evaluate", f"run={trained}", "network=beer_game")
+    assert answer.code == 2
+    assert answer.err.startswith("pushpull: ")
+
+
+def test_a_misspelt_run_is_answered_with_its_neighbours(trained, pushpull):
+    answer = pushpull("evaluate", f"run={trained}x")
+    assert answer.code == 2
+    assert f"did you mean '{trained.name}'" in answer.err
+
+
+def test_multirun_runs_every_combination(pushpull, runs, chain):
+    answer = pushpull(
+        "evaluate", "--multirun", f"network={chain}", "episodes=2", "world=0,100", "agent=constant,base_stock"
+    )
+    assert answer.code == 0, answer.err
+    assert "job 4 of 4" in answer.out
+    found = set()
+    for folder in runs("evaluate"):
+        episodes = pd.read_csv(folder / "episodes.csv")
+        found.add((episodes["agent"][0], episodes["world"][0]))
+    assert found == {("constant", 0), ("constant", 100), ("base_stock", 0), ("base_stock", 100)}
