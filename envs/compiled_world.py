@@ -11,7 +11,7 @@ from pushpull.envs import accounting, dynamics, kernel
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.checks import InputError
 from pushpull.envs.exogenous import Traces
-from pushpull.envs.network import ACTION_COLUMNS, Network
+from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
 from pushpull.envs.rewards import UNITS
 
@@ -64,13 +64,15 @@ class CompiledWorld:
         self._space, self._observation = space, observation
         self._writes = observation is not None and set(observation.blocks) <= set(WRITTEN_BLOCKS)
         self._dtype = np.dtype(dtype).type
-        self._net = kernel.pack(network, self._dtype, disrupted)
-        self._door = _door(network, self._net, space, observation if self._writes else None, weights)
+        self._first = kernel.first_rows(network, disrupted)
+        vectors = _vectors(network, self._first, space, observation if self._writes else None, weights)
+        self._tables = kernel.pack(network, self._dtype, vectors, disrupted)
         self._seen: np.ndarray | None = None
+        self._dimensions, self._discount = len(vectors.seen), float(network.discount)
         lanes = min(batch, kernel.LANES)
         blocks = -(-batch // lanes)
-        self._rows = np.zeros((blocks, self._net.head[kernel.ROWS], lanes), self._dtype)
-        self._work = np.zeros((self._net.head[kernel.WORK_ROWS], lanes), self._dtype)
+        self._rows = np.zeros((blocks, self._first[kernel.ROWS], lanes), self._dtype)
+        self._work = np.zeros((self._first[kernel.WORK_ROWS], lanes), self._dtype)
         self._total_rows = _total_rows(network)
         self._totals = np.zeros((blocks, sum(rows for rows, _ in self._total_rows.values()), lanes))
         self._initial = self._initial_rows()
@@ -82,10 +84,10 @@ class CompiledWorld:
         state = dynamics.initial_state(np, self.network, 1, dtype=self._dtype)
         for name, section in kernel.STATE.items():
             values = getattr(state, name)[:, 0]
-            rows[self._net.head[section] : self._net.head[section] + len(values)] = values
+            rows[self._first[section] : self._first[section] + len(values)] = values
         pipelines = dynamics.split(state.pipeline[:, 0], self.network.pipeline_rows)
         for j, units in enumerate(pipelines):
-            rows[self._net.head[kernel.IN_PROCESS] + j] = sum(units)
+            rows[self._first[kernel.IN_PROCESS] + j] = sum(units)
         return rows
 
     def begin(self, which: np.ndarray) -> None:
@@ -102,11 +104,11 @@ class CompiledWorld:
     def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
         """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
         paid = np.empty(self.batch)
-        seen = np.empty((len(self._door.seen), self.batch), dtype=np.float32)
+        seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
         unusable = kernel.step(
-            self._net, self._door, self._rows, self._totals, self._work, self._clock, traces.demand,
+            *self._tables, self._rows, self._totals, self._work, self._clock, traces.demand,
             _NOTHING if traces.available is None else traces.available, traces.forecast, vectors,
-            self.network.warm_up, self.network.discount, paid, seen,
+            self._discount, paid, seen,
         )  # fmt: skip
         if unusable >= 0:
             self._refuse(vectors, unusable)
@@ -118,10 +120,9 @@ class CompiledWorld:
         if not self._writes:
             return self._observation(view())
         if self._seen is None:
-            self._seen = np.empty((len(self._door.seen), self.batch), dtype=np.float32)
-            kernel.observe(
-                self._net, self._door, self._rows, self._clock, traces.forecast, len(traces.demand), self._seen
-            )
+            self._seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
+            tables, periods = self._tables, len(traces.demand)
+            kernel.observe(tables.ints, tables.scales, self._rows, self._clock, traces.forecast, periods, self._seen)
         return self._seen.T
 
     def _refuse(self, vectors: np.ndarray, entry: int) -> None:
@@ -146,7 +147,7 @@ class CompiledWorld:
             "pipeline": sum(self.network.pipeline_rows),
             "in_transit": sum(self.network.order_delays),
         }
-        rows = {name: self._section(self._net.head[kernel.STATE[name]], count) for name, count in counts.items()}
+        rows = {name: self._section(self._first[kernel.STATE[name]], count) for name, count in counts.items()}
         return dynamics.State(period=self._clock, **rows)
 
     @property
@@ -156,7 +157,7 @@ class CompiledWorld:
         n, j = len(self.network.stages), len(self.network.sources)
         return dynamics.Flows(
             **{
-                name: self._section(self._net.head[first], j if name in sources else n)
+                name: self._section(self._first[first], j if name in sources else n)
                 for name, first in kernel.FLOWS.items()
             }
         )
@@ -173,13 +174,13 @@ class CompiledWorld:
     @property
     def costs(self) -> dict[str, np.ndarray]:
         """The last period's cost by term, [B] each."""
-        rows = self._section(self._net.head[kernel.COSTS], kernel.TERMS)
+        rows = self._section(self._first[kernel.COSTS], kernel.TERMS)
         return dict(zip(accounting.COST_TERMS, rows, strict=True))
 
     @property
     def revenue(self) -> np.ndarray:
         """The last period's revenue, [B]."""
-        return self._section(self._net.head[kernel.REVENUE], 1)[0]
+        return self._section(self._first[kernel.REVENUE], 1)[0]
 
 
 def _unblocked(blocks: np.ndarray, batch: int) -> np.ndarray:
@@ -196,56 +197,49 @@ def _total_rows(network: Network) -> dict[str, tuple[int, tuple[int, ...]]]:
     return {name: (int(np.prod(shape, dtype=int)), shape) for name, shape in shapes.items()}
 
 
-def _door(
+def _vectors(
     network: Network,
-    net: kernel.Tables,
+    first: Mapping[int, int],
     space: ActionSpace,
     observation: Observation | None,
     weights: Mapping[str, float],
-) -> kernel.Door:
-    """Write a task's vectors into the kernel's terms."""
-    head, n = net.head, len(network.stages)
-    entry_rows = dict(zip(ACTION_COLUMNS, (kernel.QUANTITY, kernel.THRESHOLD, kernel.GAP), strict=True))
-    cost_row = dict(
-        zip(accounting.COST_TERMS, range(head[kernel.COSTS], head[kernel.COSTS] + kernel.TERMS), strict=True)
-    )
+) -> kernel.Vectors:
+    """Say what a task's vectors stand for, in rows of the kernel's blocks."""
+    n, entries, none = len(network.stages), len(space.entries), np.zeros(0)
+    cost_row = {term: first[kernel.COSTS] + k for k, term in enumerate(accounting.COST_TERMS)}
     paid: list[tuple[int, float]] = []
     for term, weight in weights.items():
         if term == "revenue":
-            paid.append((head[kernel.REVENUE], weight))
+            paid.append((first[kernel.REVENUE], weight))
         elif term == "cost":
             paid += [(row, weight) for row in cost_row.values()]
         elif term in UNITS:
-            paid += [(head[kernel.FLOWS[term]] + i, weight) for i in range(n)]
+            paid += [(first[kernel.FLOWS[term]] + i, weight) for i in range(n)]
         else:
             paid.append((cost_row[term.removeprefix("cost.")], weight))
-    seen = [] if observation is None else _seen(network, head, observation)
     normalised = space.form == "normalised"
-    return kernel.Door(
-        entry=np.array([head[entry_rows[column]] + j for j, column in space.entries], dtype=np.int64),
-        low=space.low if normalised else np.zeros(len(space.entries)),
-        span=space.high - space.low if normalised else np.zeros(len(space.entries)),
-        bounded=np.array([column != "threshold" for _, column in space.entries]),
-        reward_row=np.array([row for row, _ in paid], dtype=np.int64),
-        reward_weight=np.array([weight for _, weight in paid], dtype=np.float64),
-        seen=np.array(seen, dtype=np.int64),
-        scale=np.ones(0) if observation is None else observation.divisors,
-        floor=np.zeros(0) if observation is None else observation.low.astype(np.float64),
-        ceiling=np.zeros(0) if observation is None else observation.high.astype(np.float64),
+    return kernel.Vectors(
+        low=space.low if normalised else np.zeros(entries),
+        span=space.high - space.low if normalised else np.zeros(entries),
+        paid=paid,
+        seen=[] if observation is None else _seen(network, first, observation),
+        scale=none if observation is None else observation.divisors,
+        floor=none if observation is None else observation.low,
+        ceiling=none if observation is None else observation.high,
     )
 
 
-def _seen(network: Network, head: np.ndarray, observation: Observation) -> list[int]:
+def _seen(network: Network, first: Mapping[int, int], observation: Observation) -> list[int]:
     """Row of each entry of the observation, or the kernel's code for a forecast or the time left."""
     n, j, markets = len(network.stages), len(network.sources), list(network.markets)
     horizon = max(market.forecast.horizon for market in network.markets.values())
     places = {
-        "on_hand": [head[kernel.ON_HAND] + i for i in range(n)],
-        "backorders": [head[kernel.OWED] + i for i in markets],
-        "pipeline": [head[kernel.PIPELINE] + row for row in range(sum(network.pipeline_rows))],
-        "in_process": [head[kernel.IN_PROCESS] + k for k in range(j)],
-        "pending": [head[kernel.PENDING] + k for k in range(j)],
-        "last_demand": [head[kernel.DEMAND] + i for i in markets],
+        "on_hand": [first[kernel.ON_HAND] + i for i in range(n)],
+        "backorders": [first[kernel.OWED] + i for i in markets],
+        "pipeline": [first[kernel.PIPELINE] + row for row in range(sum(network.pipeline_rows))],
+        "in_process": [first[kernel.IN_PROCESS] + k for k in range(j)],
+        "pending": [first[kernel.PENDING] + k for k in range(j)],
+        "last_demand": [first[kernel.DEMAND] + i for i in markets],
         "forecast": [kernel.FIRST_FORECAST - k for k in range(horizon * len(markets))],
         "periods_left": [kernel.TIME_LEFT],
     }

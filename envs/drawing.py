@@ -1,24 +1,22 @@
-"""Pictures of chains and networks, by matplotlib's objects: no global state but the page kept and the one window.
+"""A network drawn on a sheet: zones, stages, sources, arcs, markets and the decoupling point.
 
-What stays is drawn once per network and kept as pixels; a frame puts the scene on top. Push is blue, solid and square,
-pull orange, dashed and round, so that no two things differ by colour alone.
+Push is blue, solid and square, pull orange, dashed and round, so that no two things differ by colour alone.
+`draw_network` adds the network's settings; ``frames.py`` puts moments of an episode on the same sheet.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
-from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -26,13 +24,14 @@ from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.text import Text
 
-from pushpull.envs import bounds
 from pushpull.envs.checks import InputError
 from pushpull.envs.decoupling import stage_zones
 from pushpull.envs.layout import Arc, Box, layout
 from pushpull.envs.network import Network
-from pushpull.envs.scene import Scene, headline
 from pushpull.envs.words import amount, in_words
+
+
+Align = Literal["left", "center", "right"]
 
 
 @dataclass(frozen=True)
@@ -62,29 +61,13 @@ STYLES = {
 }
 INK, GREY, PALE, ALARM = "#1A1A1A", "#5F5F5F", "#E2E2E2", "#B00020"
 FONT = "DejaVu Sans"  # comes with matplotlib
+CAPITAL = 0.72  # height of a capital letter of size 1
+LOOK: dict[Any, Any] = {"text.hinting": "none"}  # hinted, the letters of some sizes look like another font
 DPI = 100
 PAGE = (1840, 1060)  # pixels that a page may fill before its parts shrink
 LARGEST, SMALLEST = 100, 54  # pixels per page unit
 HEAD, FOOT, NARROWEST = 64, 32, 864  # pixels
 FORMATS = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # and the metadata that would differ
-MOST_NUMBERS = 4  # periods of a lead time for which each period's units are written
-DUST = 1e-6  # units that are no difference
-PAUSE = 0.25  # seconds that a window shows a frame
-
-
-# --- what outsiders call -------------------------------------------------------------------------------------------
-
-
-def picture(scene: Scene) -> np.ndarray:
-    """Return the scene as an image, uint8 [height, width, 3]; height and width are multiples of 16, as videos need."""
-    global _kept
-    if _kept is None or _kept.network != scene.network:
-        _kept = Sheet(scene.network)
-        _draw_frame(_kept, "on hand")
-        _kept.keep()
-    _kept.restore()
-    _draw_scene(_kept, scene)
-    return _kept.pixels()
 
 
 def draw_network(network: Network, path: str | Path) -> None:
@@ -92,31 +75,14 @@ def draw_network(network: Network, path: str | Path) -> None:
     kind = Path(path).suffix.lower()
     if kind not in FORMATS:
         raise InputError("path", f"{str(path)!r} is no picture file; end it in one of {', '.join(FORMATS)}")
-    sheet = Sheet(network)
-    _draw_frame(sheet, "at start")
-    _draw_settings(sheet)
-    with matplotlib.rc_context({"svg.hashsalt": network.name, "savefig.bbox": None}):
-        sheet.axes.figure.savefig(path, dpi=DPI * 1.5, facecolor="white", metadata=FORMATS[kind])
+    with matplotlib.rc_context({**LOOK, "svg.hashsalt": network.name, "savefig.bbox": None}):
+        sheet = Sheet(network)
+        draw_frame(sheet, "at start")
+        _draw_settings(sheet)
+        sheet.figure.savefig(path, dpi=DPI * 1.5, facecolor="white", metadata=FORMATS[kind])
 
 
-def show(scene: Scene) -> None:
-    """Show the scene in a window; where none can be opened, warn once and go on."""
-    global _window
-    if _window is None:
-        _window = _open_window()
-    if _window:
-        _window.show(picture(scene))
-
-
-def close() -> None:
-    """Close the window of `show`."""
-    global _window
-    if _window:
-        _window.close()
-        _window = None
-
-
-# --- the sheet: a page with its pixels, and the strokes that everything is drawn with ------------------------------
+# --- the sheet, and the strokes that everything is drawn with ------------------------------------------------------
 
 
 class Sheet:
@@ -133,9 +99,9 @@ class Sheet:
                 self.place.height * self.scale + HEAD + FOOT,
             )
         )
-        figure = Figure((width / DPI, height / DPI), dpi=DPI, facecolor="white")
-        self.canvas = FigureCanvasAgg(figure)
-        self.axes = figure.add_axes((0, 0, 1, 1))
+        self.figure = Figure((width / DPI, height / DPI), dpi=DPI, facecolor="white")
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
         self.left = -(width / self.scale - self.place.width) / 2
         self.top = -HEAD / self.scale
@@ -143,35 +109,11 @@ class Sheet:
         self.axes.set_xlim(self.left, self.right)
         self.axes.set_ylim(self.bottom, self.top)
         self.zones = stage_zones(network)
-        self.fresh: list[Artist] = []
-
-    @cached_property
-    def stock_scale(self) -> np.ndarray:
-        """A natural size of each stage's stock, [N]."""
-        return bounds.stock_scale(self.network)
-
-    @cached_property
-    def flow_scale(self) -> np.ndarray:
-        """A natural size of what one period starts at each source, [J]: twice the mean."""
-        reviews = [source.review_period for source in self.network.sources]
-        return 2.0 * bounds.demand_rates(self.network)[list(self.network.source_stage)] * reviews
-
-    def keep(self) -> None:
-        """Make what is drawn the background."""
-        self.canvas.draw()
-        self._background = self.canvas.copy_from_bbox(self.axes.figure.bbox)
-        self.fresh = []
-
-    def restore(self) -> None:
-        """Go back to the background."""
-        self.canvas.restore_region(self._background)
+        self._strokes = 0
 
     def pixels(self) -> np.ndarray:
-        """Draw what came after `keep` or `restore`, forget it, and return the image."""
-        for artist in self.fresh:
-            self.axes.draw_artist(artist)
-            artist.remove()
-        self.fresh = []
+        """Return the sheet as an image, uint8 [height, width, 3]."""
+        self.canvas.draw()
         return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
 
     def unit(self, pixels: float) -> float:
@@ -189,22 +131,17 @@ class Sheet:
         words: str,
         size: float,
         colour: str = INK,
-        align: str = "left",
+        align: Align = "left",
         weight: str = "normal",
         room: float = math.inf,
         back: str | None = None,
     ) -> None:
         """Write words whose capitals are centred on y; those wider than `room` get smaller, then cut."""
-        if not words:
-            return
-        if room < math.inf:
-            size *= min(1.0, max(0.75, room / (size * letters(words, weight))))
-            while len(words) > 1 and size * letters(words, weight) > room:
-                words = words[:-2] + "…"
+        words, size = fitted(words, size, weight, room)
         self._add(
             Text(
                 x,
-                y + 0.36 * size,
+                y + CAPITAL / 2 * size,
                 words,
                 fontsize=self.points(size),
                 color=colour,
@@ -231,14 +168,6 @@ class Sheet:
             )
         )
 
-    def bars(self, bars: Sequence[tuple[Box, str]]) -> None:
-        """Fill many boxes, each in its colour."""
-        corners = [
-            [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
-            for box, _ in bars
-        ]
-        self._add(PolyCollection(corners, facecolors=[colour for _, colour in bars], edgecolors="none"))
-
     def line(self, xs: list[float], ys: list[float], colour: str, line: Any = "solid", width: float = 1.6) -> None:
         """Draw straight lines."""
         self._add(Line2D(xs, ys, color=colour, linestyle=line, linewidth=width))
@@ -254,9 +183,18 @@ class Sheet:
         self._add(PathPatch(Outline(points, codes), fill=False, edgecolor=colour, linestyle=line, linewidth=1.6))
 
     def _add(self, artist: Artist) -> None:
-        artist.set_zorder(len(self.fresh))  # later strokes lie on earlier ones
+        self._strokes += 1
+        artist.set_zorder(self._strokes)  # later strokes lie on earlier ones
         self.axes.add_artist(artist)
-        self.fresh.append(artist)
+
+
+def fitted(words: str, size: float, weight: str, room: float) -> tuple[str, float]:
+    """Return words and size, up to a quarter smaller and then shortened, so that they are not wider than `room`."""
+    if room < math.inf and words:
+        size *= min(1.0, max(0.75, room / (size * letters(words, weight))))
+        while len(words) > 1 and size * letters(words, weight) > room:
+            words = words[:-2] + "…"
+    return words, size
 
 
 @lru_cache(maxsize=10_000)
@@ -266,10 +204,10 @@ def letters(words: str, weight: str) -> float:
     return _RULER.get_text_width_height_descent(words, font, ismath=False)[0] / 100
 
 
-# --- what stays: zones, arcs, tiles, lanes, markets ----------------------------------------------------------------
+# --- the network without quantities --------------------------------------------------------------------------------
 
 
-def _draw_frame(sheet: Sheet, caption: str) -> None:
+def draw_frame(sheet: Sheet, caption: str) -> None:
     """Draw the network without any quantities; the caption says which stock a tile will show."""
     network, place = sheet.network, sheet.place
     for zone, box in place.zones:
@@ -305,7 +243,7 @@ def _draw_frame(sheet: Sheet, caption: str) -> None:
         name = network.stage_names[i]
         sheet.write(box.left + 0.1, box.top + 0.13, name, 0.17, weight="bold", room=box.width - 0.36)
         sheet.write(box.right - 0.1, box.top + 0.45, caption, 0.12, GREY, align="right")
-        sheet.box(_stock_bar(box), PALE)
+        sheet.box(stock_bar(box), PALE)
     for box in place.markets.values():
         sheet.rounded(box, "white", GREY)
         sheet.write(box.centre[0], box.top + 0.16, "customers", 0.15, GREY, align="center", weight="bold")
@@ -319,18 +257,10 @@ def _draw_lane(sheet: Sheet, j: int) -> None:
     y, ports = lane.centre[1], [arc.curves[-1][-1][1] for arc in sheet.place.arcs if arc.source == j]
     sheet.line([lane.left] * 2, [min(ports), max(ports)], style.colour, width=3)
     sheet.line([lane.left, lane.right], [y, y], style.colour, style.line)
-    for cell in _cells(lane, source.lead_time):
+    for cell in cells(lane, source.lead_time):
         sheet.box(cell, "white", "#B5B5B5")
     sheet.mark(lane.right - 0.07, y, ">", 0.11, style.colour, style.colour)
     sheet.mark(lane.left + 0.06, y, style.marker, 0.13, style.colour, style.face)
-
-
-def _cells(lane: Box, count: int) -> list[Box]:
-    """Return the cells of a belt, the one that arrives next first."""
-    belt = Box(lane.left + 0.18, lane.centre[1] - 0.13, lane.width - 0.33, 0.26)
-    return [
-        Box(belt.right - (k + 1) * belt.width / count, belt.top, belt.width / count, belt.height) for k in range(count)
-    ]
 
 
 def _draw_title(sheet: Sheet) -> None:
@@ -358,17 +288,46 @@ def _draw_legend(sheet: Sheet) -> None:
     sheet.write(x, y, words, size, GREY, room=sheet.right - x - sheet.unit(16))
 
 
-# --- what changes: the network's settings, or a scene ---------------------------------------------------------------
+# --- places and words that a scene shares --------------------------------------------------------------------------
+
+
+def cells(lane: Box, count: int) -> list[Box]:
+    """Return the cells of a belt, the one that arrives next first."""
+    belt = Box(lane.left + 0.18, lane.centre[1] - 0.13, lane.width - 0.33, 0.26)
+    return [
+        Box(belt.right - (k + 1) * belt.width / count, belt.top, belt.width / count, belt.height) for k in range(count)
+    ]
+
+
+def stock_bar(tile: Box) -> Box:
+    """Return the place of the bar that shows a stock."""
+    return Box(tile.left + 0.1, tile.top + 0.58, tile.width - 0.2, 0.12)
+
+
+def write_headline(sheet: Sheet, write: Callable[..., None], phrases: Sequence[str]) -> None:
+    """Write the line under the title."""
+    edge = sheet.unit(16)
+    words, room = "      ".join(phrases), sheet.right - sheet.left - 2 * edge
+    write(sheet.left + edge, sheet.top + sheet.unit(46), words, sheet.unit(14), room=room)
+
+
+def write_labels(write: Callable[..., None], lane: Box, above: str, below: str, colour: str = INK) -> None:
+    """Write a line above and a line below the belt of a lane."""
+    for words, side, ink in ((above, -1, INK), (below, 1, colour)):
+        write(lane.left + 0.18, lane.centre[1] + side * 0.25, words, 0.14, ink, room=lane.width - 0.25)
+
+
+# --- the network's settings -----------------------------------------------------------------------------------------
 
 
 def _draw_settings(sheet: Sheet) -> None:
     """Write lead times, capacities, initial stocks and demand into the frame."""
     network, place = sheet.network, sheet.place
     facts = [" → ".join(network.sequence), f"{network.units} units", f"{network.allocation} allocation"]
-    _write_headline(sheet, [*facts, f"{network.horizon} periods"])
+    write_headline(sheet, sheet.write, [*facts, f"{network.horizon} periods"])
     for j, source in enumerate(network.sources):
         capacity = "" if math.isinf(source.capacity) else f"capacity {amount(source.capacity)}"
-        _label(sheet, place.lanes[j], f"lead time {source.lead_time}", capacity, INK)
+        write_labels(sheet.write, place.lanes[j], f"lead time {source.lead_time}", capacity)
     for i, stage in enumerate(network.stages.values()):
         box = place.tiles[i]
         sheet.write(box.left + 0.1, box.top + 0.43, amount(stage.initial_on_hand), 0.22, weight="bold")
@@ -379,147 +338,4 @@ def _draw_settings(sheet: Sheet) -> None:
             sheet.write(box.centre[0], box.top + 0.36 + 0.18 * k, words, 0.13, align="center", room=box.width - 0.1)
 
 
-def _draw_scene(sheet: Sheet, scene: Scene) -> None:
-    """Write stocks, units on the way, orders and demand into the frame."""
-    network = scene.network
-    _draw_bars(sheet, scene)
-    _write_headline(sheet, headline(scene))
-    for j in range(len(network.sources)):
-        _write_source(sheet, scene, j)
-    for i in range(len(network.stages)):
-        box, on_hand, owed = sheet.place.tiles[i], scene.on_hand[i], scene.backorders[i]
-        colour = INK if on_hand > 0 else ALARM
-        sheet.write(box.left + 0.1, box.top + 0.43, amount(on_hand), 0.22, colour, weight="bold")
-        if owed > 0:
-            sheet.write(box.right - 0.1, box.top + 0.82, f"owes {amount(owed)}", 0.14, ALARM, "right", "bold")
-    for i in network.markets:
-        _write_market(sheet, scene, i)
-
-
-def _write_headline(sheet: Sheet, phrases: Sequence[str]) -> None:
-    room = sheet.right - sheet.left - sheet.unit(32)
-    sheet.write(
-        sheet.left + sheet.unit(16), sheet.top + sheet.unit(46), "      ".join(phrases), sheet.unit(14), room=room
-    )
-
-
-def _draw_bars(sheet: Sheet, scene: Scene) -> None:
-    """Draw stocks, what is owed, and what is on the way, each against its natural scale."""
-    bars = []
-    for j, lane in enumerate(sheet.place.lanes):
-        on_the_way = _on_the_way(scene, j)
-        most = max([sheet.flow_scale[j], *on_the_way]) or 1.0
-        for cell, units in zip(_cells(lane, len(on_the_way)), on_the_way, strict=True):
-            height, gap = cell.height * units / most, 0.02
-            box = Box(cell.left + gap, cell.bottom - height, cell.width - 2 * gap, height)
-            bars.append((box, STYLES[scene.network.modes[j]].fill))
-    for i, tile in enumerate(sheet.place.tiles):
-        bar = _stock_bar(tile)
-        share = min(1.0, scene.on_hand[i] / sheet.stock_scale[i])
-        bars.append((Box(bar.left, bar.top, bar.width * share, bar.height), STYLES[sheet.zones[i]].colour))
-        share = min(1.0, scene.backorders[i] / sheet.stock_scale[i])
-        if share > 0:
-            box = Box(bar.left, tile.top + 0.76, 0.5 * bar.width * share, bar.height)
-            sheet.box(box, "white", ALARM, hatch="/////")
-    sheet.bars(bars)
-
-
-def _stock_bar(tile: Box) -> Box:
-    return Box(tile.left + 0.1, tile.top + 0.58, tile.width - 0.2, 0.12)
-
-
-def _on_the_way(scene: Scene, j: int) -> np.ndarray:
-    """Return units on the way by periods until arrival, [lead_time]; what a disruption holds at the gate is last."""
-    *units, held = scene.pipeline[j]
-    return np.array([*units[:-1], units[-1] + held]) if units else np.array([])
-
-
-def _write_source(sheet: Sheet, scene: Scene, j: int) -> None:
-    """Write the last order above a belt, units on it, and below it what did not start, or else their sum."""
-    lane, units, flows = sheet.place.lanes[j], _on_the_way(scene, j), scene.flows
-    above = f"{STYLES[scene.network.modes[j]].verb} {amount(flows.order[j])}" if flows else ""
-    pending, in_transit = scene.pending[j], scene.in_transit[j]
-    notes = [f"{amount(pending)} waiting"] if pending > 0 else []
-    notes += [f"{amount(in_transit)} sent"] if in_transit > 0 else []
-    colour = ALARM if pending > 0 else INK
-    if not notes and flows is not None and flows.order[j] - flows.start[j] > DUST:
-        notes, colour = [f"{amount(flows.start[j])} started"], ALARM
-    if not notes and len(units) > MOST_NUMBERS:
-        notes = [f"{amount(units.sum())} on the way"]
-    below = ", ".join(notes)
-    _label(sheet, lane, above, below, colour)
-    if len(units) <= MOST_NUMBERS:
-        for cell, value in zip(_cells(lane, len(units)), units, strict=True):
-            if value > 0:
-                sheet.write(*cell.centre, amount(value), 0.13, align="center", room=cell.width)
-
-
-def _label(sheet: Sheet, lane: Box, above: str, below: str, colour: str) -> None:
-    """Write a line above and a line below the belt of a lane."""
-    for words, side, ink in ((above, -1, INK), (below, 1, colour)):
-        sheet.write(lane.left + 0.18, lane.centre[1] + side * 0.25, words, 0.14, ink, room=lane.width - 0.25)
-
-
-def _write_market(sheet: Sheet, scene: Scene, i: int) -> None:
-    if scene.flows is None:
-        return
-    box, flows = sheet.place.markets[i], scene.flows
-    lines = [(f"asked {amount(flows.demand[i])}", INK), (f"got {amount(flows.shipped[i])}", INK)]
-    if flows.lost[i] > 0:
-        lines.append((f"{amount(flows.lost[i])} lost", ALARM))
-    for k, (words, colour) in enumerate(lines):
-        sheet.write(box.centre[0], box.top + 0.38 + 0.18 * k, words, 0.14, colour, "center", room=box.width - 0.1)
-
-
-# --- the window ----------------------------------------------------------------------------------------------------
-
-
-class Window:
-    """A window that shows pictures, by pyplot's interactive backend."""
-
-    def __init__(self) -> None:
-        import matplotlib.pyplot as plt
-
-        self.figure = plt.figure("pushpull")
-        self.image = None
-
-    def show(self, pixels: np.ndarray) -> None:
-        """Replace the picture and let the window draw it."""
-        if self.image is None or self.image.get_size() != pixels.shape[:2]:
-            self.figure.clear()
-            self.figure.set_size_inches(pixels.shape[1] / self.figure.dpi, pixels.shape[0] / self.figure.dpi)
-            axes = self.figure.add_axes((0, 0, 1, 1))
-            axes.set_axis_off()
-            self.image = axes.imshow(pixels)
-            self.figure.show()
-        self.image.set_data(pixels)
-        self.figure.canvas.draw_idle()
-        self.figure.canvas.start_event_loop(PAUSE)
-
-    def close(self) -> None:
-        """Close the window."""
-        import matplotlib.pyplot as plt
-
-        plt.close(self.figure)
-
-
-def _open_window() -> Window | bool:
-    """Return a window, or False and a warning where none can be opened."""
-    import matplotlib.pyplot as plt
-    from matplotlib.backends import BackendFilter, backend_registry
-
-    backend = plt.get_backend().lower()
-    if backend not in backend_registry.list_builtin(BackendFilter.INTERACTIVE):
-        problem = f"matplotlib's backend is {backend!r}"
-    else:
-        try:
-            return Window()
-        except Exception as error:  # each toolkit fails in its own way
-            problem = str(error)
-    warnings.warn(f"no window: {problem}; use render_mode='rgb_array' or 'ansi' without a display", stacklevel=4)
-    return False
-
-
 _RULER = RendererAgg(1, 1, 72)
-_kept: Sheet | None = None
-_window: Window | bool | None = None  # False: none can be opened

@@ -1,11 +1,11 @@
 """The same period as `dynamics.py`, compiled: never a second meaning, proved equal by the tests.
 
-The network becomes a few tables (`pack`), and the batch blocks of up to 64 environments, each a small matrix [R, lanes]
-with one row per number of the state, the flows and the money, so that a block stays in the first cache while it is
-worked on. What `dynamics.py` does with a few array expressions is here one small loop over a block's lanes. Integer
-networks agree with it to the last bit, real ones to rounding.
+A network becomes two flat tables (`pack`), and a batch blocks of up to 64 environments, each a small matrix
+[R, lanes] with one row per number of the state, the flows and the money, so that a block stays in the first cache
+while it is worked on. What `dynamics.py` does with a few array expressions is here one small loop over a block's lanes.
+Integer networks agree with it to the last bit, real ones to rounding.
 
-Read `dynamics.py` first: functions here carry the names of its methods.
+Read `dynamics.py` first: functions here carry the names of its methods, and names of rows are row numbers.
 """
 
 from __future__ import annotations
@@ -16,34 +16,40 @@ import numpy as np
 from numba import njit
 
 from pushpull.envs.accounting import COST_TERMS
-from pushpull.envs.network import MODES, Network
+from pushpull.envs.network import ACTION_COLUMNS, MODES, Network
 
 LANES = 64
+TERMS = len(COST_TERMS)
 entry_point = njit(cache=True, nogil=True, error_model="numpy")
 compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)  # into its callers
 
-# Columns of the tables, entries of the head, and the first rows of a block's sections.
+# --- the tables: a head, then one record per source and per stage, then lists -------------------------------------
+
 # fmt: off
-(N, J, M, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED, FORECASTS,
+(N, J, M, K, D, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED,
+ FORECASTS, WARM_UP,
+ STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN,  # where in the ints
+ STAGE_RATE, WEIGHT, REQUIREMENT,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT, SHORTFALL,
- IN_PROCESS, COSTS, REVENUE, ROWS,
- QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS, HEAD) = range(41)
+ IN_PROCESS, COSTS, REVENUE, ROWS,  # first rows of a block's sections
+ QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
+ HEAD) = range(55)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
- SOURCE_COLUMNS) = range(22)
+ SOURCE_INTS) = range(22)
 (CAPACITY, LOT_SIZE, LOT_GAP, MAX_ORDER, ADJUST_TIME, CARDS_LIMIT, UNIT_COST, FIXED_COST, PIPELINE_COST,
  SHORTFALL_COST, SOURCE_RATES) = range(11)
-(SOURCE, END_SOURCE, HAS_MARKET, STAGE_COLUMNS) = range(4)
+(SOURCE, END_SOURCE, HAS_MARKET, STAGE_INTS) = range(4)
 (HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, STAGE_RATES) = range(6)
 # fmt: on
 PUSH, PULL = MODES.index("push"), MODES.index("pull")
 RULES = ("base_stock", "s_S", "r_nQ", "smoothed")
 S_S, R_NQ, SMOOTHED = RULES.index("s_S"), RULES.index("r_nQ"), RULES.index("smoothed")
 BASES = ("installation", "echelon", "physical")
-ECHELON, PHYSICAL = BASES.index("echelon"), BASES.index("physical")
+INSTALLATION, ECHELON, PHYSICAL = range(3)
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
 AFFECTS_START, AFFECTS_ORDER, AFFECTS_TRANSIT, AFFECTS_RECEIPT = range(1, 5)
-TERMS = len(COST_TERMS)
+TIME_LEFT, FIRST_FORECAST = -1, -2  # what an observation entry shows that is no row; forecasts go downwards
 
 STATE = {"on_hand": ON_HAND, "owed": OWED, "pending": PENDING, "pipeline": PIPELINE, "in_transit": IN_TRANSIT}
 FLOWS = {
@@ -62,35 +68,28 @@ FLOWS = {
 
 
 class Tables(NamedTuple):
-    """A network as the kernel reads it; the dtype of the rates is the kernel's."""
+    """A network as the kernel reads it."""
 
-    head: np.ndarray  # counts, flags, and the first row of each section
-    order: np.ndarray  # [N] stages, upstream first
-    markets: np.ndarray  # [M] stages that sell
-    source: np.ndarray  # [J, SOURCE_COLUMNS]
-    source_rate: np.ndarray  # [J, SOURCE_RATES]
-    stage: np.ndarray  # [N, STAGE_COLUMNS]
-    stage_rate: np.ndarray  # [N, STAGE_RATES]
-    listed: np.ndarray  # stages of all lists: a source's inputs, what its position and its cards look at
-    weight: np.ndarray  # units of each listed stage
-    requirement: np.ndarray  # [N, M] units of each stage in one unit of each stage that sells
-    tolerance: np.ndarray  # [1] units below it are dust; 0 in integer units
+    ints: np.ndarray  # int64: the head, source and stage records, lists of stages, and what vectors stand for
+    rates: np.ndarray  # of the kernel's dtype: tolerance, source and stage rates, weights of the lists
+    scales: np.ndarray  # float64: low and span per action entry, weight per paid row, scale and bounds per seen entry
 
 
-def pack(network: Network, dtype: type, disrupted: bool = False) -> Tables:
-    """Write a network into tables; `disrupted` says that availability will be given."""
-    n, j, integer = len(network.stages), len(network.sources), network.units == "integer"
-    head = np.zeros(HEAD, dtype=np.int64)
-    head[[N, J, M]] = n, j, len(network.markets)
-    head[INTEGER] = integer
-    head[TRUNCATE] = network.rounding == "truncate"
-    head[PROPORTIONAL] = network.allocation == "proportional"
-    head[SHIPS_WHILE_PULLING] = network.sequence[3:] == ("pull", "ship")
-    head[PUSH_FIRST] = network.sequence[0] == "push"
-    head[SOME_PULL] = any(mode != "push" for mode in network.modes)
-    head[SOME_PUSH] = any(mode != "pull" for mode in network.modes)
-    head[DISRUPTED] = disrupted
-    head[FORECASTS] = any(source.lot.rule == "smoothed" for source in network.sources)
+class Vectors(NamedTuple):
+    """What a task's vectors stand for, by rows of a block."""
+
+    low: np.ndarray  # [K] units at an entry's lower bound
+    span: np.ndarray  # [K] units between its bounds; 0 where entries are units already
+    paid: list[tuple[int, float]]  # rows, and their weights in the reward
+    seen: list[int]  # [D] a row, or the code of a forecast or the time left
+    scale: np.ndarray  # [D] what an observation entry is divided by
+    floor: np.ndarray  # [D] its bounds
+    ceiling: np.ndarray  # [D]
+
+
+def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], dict[int, int]]:
+    """Rows of each section of a block, and of its scratch, in their order."""
+    n, j = len(network.stages), len(network.sources)
     kept = {
         ON_HAND: n, OWED: n, PENDING: j, PIPELINE: sum(network.pipeline_rows), IN_TRANSIT: sum(network.order_delays),
         DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j, IN_PROCESS: j,
@@ -100,10 +99,22 @@ def pack(network: Network, dtype: type, disrupted: bool = False) -> Tables:
         QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0, FORESEEN: n, POSITION: n, NEED: n,
         FINAL: n, WANT: j, SCRATCH: 6, WORK_ROWS: 0,
     }  # fmt: skip
-    for sizes in (kept, scratch):
-        head[list(sizes)] = np.cumsum([0, *sizes.values()])[:-1]
+    return kept, scratch
 
-    source, source_rate = np.zeros((j, SOURCE_COLUMNS), dtype=np.int64), np.zeros((j, SOURCE_RATES))
+
+def first_rows(network: Network, disrupted: bool = False) -> dict[int, int]:
+    """Return the first row of each section."""
+    return {
+        section: int(row)
+        for sizes in section_sizes(network, disrupted)
+        for section, row in zip(sizes, np.cumsum([0, *sizes.values()]), strict=False)
+    }
+
+
+def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = False) -> Tables:
+    """Write a network into tables; `disrupted` says that availability will be given."""
+    n, j, integer = len(network.stages), len(network.sources), network.units == "integer"
+    rows = first_rows(network, disrupted)
     lists: list[tuple[int, float]] = []
 
     def place(entries: list[tuple[int, float]]) -> tuple[int, int]:
@@ -113,531 +124,609 @@ def pack(network: Network, dtype: type, disrupted: bool = False) -> Tables:
     def whole(units: float) -> float:
         return float(np.floor(units)) if integer else units
 
-    pipeline_row, transit_row = head[PIPELINE], head[IN_TRANSIT]
-    for k, settings in enumerate(network.sources):
-        i, lot, cards = network.source_stage[k], settings.lot, settings.cards
+    sources, source_rates = np.zeros((j, SOURCE_INTS), dtype=np.int64), np.zeros((j, SOURCE_RATES))
+    pipeline_row, transit_row = rows[PIPELINE], rows[IN_TRANSIT]
+    for k, source in enumerate(network.sources):
+        i, lot, cards = network.source_stage[k], source.lot, source.cards
         beta = network.requirements[i]
-        seen = {
+        position = {
             "installation": [],
             "echelon": [(m, float(beta[m])) for m in range(n) if beta[m]],
-            "physical": [(m, float(beta[m])) for m in network.stages_over(i, settings.over)],
+            "physical": [(m, float(beta[m])) for m in network.stages_over(i, source.over)],
         }
         limited = [] if cards is None else [(m, float(beta[m])) for m in network.stages_over(i, cards.over)]
-        affects = None if settings.disruption is None else settings.disruption.affects
-        source[k] = [
-            MODES.index(network.modes[k]), i, settings.lead_time, network.order_delays[k], pipeline_row, transit_row,
-            *place(list(network.inputs[k])), network.modes[k] == "push" and settings.carries, RULES.index(lot.rule),
-            lot.at_most_one, lot.gap is not None, BASES.index(settings.basis), *place(seen[settings.basis]),
-            cards is not None, *place(limited), settings.review_period, settings.review_offset,
-            DISRUPTIONS.index(affects),
+        affects = None if source.disruption is None else source.disruption.affects
+        sources[k] = [
+            MODES.index(network.modes[k]), i, source.lead_time, network.order_delays[k], pipeline_row, transit_row,
+            *place(list(network.inputs[k])), network.modes[k] == "push" and source.carries, RULES.index(lot.rule),
+            lot.at_most_one, lot.gap is not None, BASES.index(source.basis), *place(position[source.basis]),
+            cards is not None, *place(limited), source.review_period, source.review_offset, DISRUPTIONS.index(affects),
         ]  # fmt: skip
-        source_rate[k] = [
-            settings.capacity, lot.Q or 0, network.rounded(lot.gap or 0),
-            settings.max_order if lot.rule == "r_nQ" else whole(settings.max_order), lot.adjust_time,
-            whole(cards.limit) if cards else 0, settings.unit_cost, settings.fixed_cost,
-            settings.pipeline_holding_cost, settings.shortfall_cost,
+        source_rates[k] = [
+            source.capacity, lot.Q or 0, network.rounded(lot.gap or 0),
+            source.max_order if lot.rule == "r_nQ" else whole(source.max_order), lot.adjust_time,
+            whole(cards.limit) if cards else 0, source.unit_cost, source.fixed_cost, source.pipeline_holding_cost,
+            source.shortfall_cost,
         ]  # fmt: skip
         pipeline_row += network.pipeline_rows[k]
         transit_row += network.order_delays[k]
 
-    stage, stage_rate = np.zeros((n, STAGE_COLUMNS), dtype=np.int64), np.zeros((n, STAGE_RATES))
-    for i, settings in enumerate(network.stages.values()):
-        own, market = network.sources_of[i], settings.market
-        stage[i] = [own[0], own[-1] + 1, market is not None]
-        stage_rate[i, HOLDING_COST] = settings.holding_cost
+    stages, stage_rates = np.zeros((n, STAGE_INTS), dtype=np.int64), np.zeros((n, STAGE_RATES))
+    for i, stage in enumerate(network.stages.values()):
+        own, market = network.sources_of[i], stage.market
+        stages[i] = [own[0], own[-1] + 1, market is not None]
+        stage_rates[i, HOLDING_COST] = stage.holding_cost
         if market is not None:
-            stage_rate[i, PRICE:] = [market.price, market.backorder_cost, market.lost_sale_cost, market.waiting_share]
+            stage_rates[i, PRICE:] = [market.price, market.backorder_cost, market.lost_sale_cost, market.waiting_share]
+
+    column_rows = dict(zip(ACTION_COLUMNS, (QUANTITY, THRESHOLD, GAP), strict=True))
+    entries = [
+        (rows[column_rows[column]] + k, column != "threshold")
+        for k, columns in enumerate(network.action_columns)
+        for column in columns
+    ]
+    head = np.zeros(HEAD, dtype=np.int64)
+    head[list(rows)] = list(rows.values())
+    head[[N, J, M, K, D]] = n, j, len(network.markets), len(entries), len(vectors.seen)
+    head[INTEGER] = integer
+    head[TRUNCATE] = network.rounding == "truncate"
+    head[PROPORTIONAL] = network.allocation == "proportional"
+    head[SHIPS_WHILE_PULLING] = network.sequence[3:] == ("pull", "ship")
+    head[PUSH_FIRST] = network.sequence[0] == "push"
+    head[SOME_PULL] = any(mode != "push" for mode in network.modes)
+    head[SOME_PUSH] = any(mode != "pull" for mode in network.modes)
+    head[DISRUPTED] = disrupted
+    head[FORECASTS] = any(source.lot.rule == "smoothed" for source in network.sources)
+    head[WARM_UP] = network.warm_up
+    head[PAID_COUNT] = len(vectors.paid)
+    lists_of_ints = {
+        STAGES: stages.ravel(), ORDER: network.stage_order, MARKETS: list(network.markets),
+        LISTED: [m for m, _ in lists], ENTRIES: np.ravel(entries), PAID: [row for row, _ in vectors.paid], SEEN: vectors.seen,
+    }  # fmt: skip
+    ints = [head, sources.ravel()]
+    for where, values in lists_of_ints.items():
+        head[where] = sum(map(len, ints))
+        ints.append(np.asarray(values, dtype=np.int64))
+    tolerance = 0.0 if integer else 1e-9 if dtype == np.float64 else 1e-4
+    rates = [np.array([tolerance]), source_rates.ravel()]
+    for where, values in (
+        (STAGE_RATE, stage_rates.ravel()),
+        (WEIGHT, [units for _, units in lists]),
+        (REQUIREMENT, network.requirements[:, list(network.markets)].ravel()),
+    ):
+        head[where] = sum(map(len, rates))
+        rates.append(np.asarray(values, dtype=float))
+    scales = [vectors.low, vectors.span, [weight for _, weight in vectors.paid], vectors.scale, vectors.floor]
     return Tables(
-        head=head,
-        order=np.array(network.stage_order, dtype=np.int64),
-        markets=np.array(list(network.markets), dtype=np.int64),
-        source=source,
-        source_rate=source_rate.astype(dtype),
-        stage=stage,
-        stage_rate=stage_rate.astype(dtype),
-        listed=np.array([m for m, _ in lists], dtype=np.int64),
-        weight=np.array([units for _, units in lists], dtype=dtype),
-        requirement=network.requirements[:, list(network.markets)].astype(dtype),
-        tolerance=np.array([0.0 if integer else 1e-9 if dtype == np.float64 else 1e-4], dtype=dtype),
+        ints=np.concatenate(ints).astype(np.int64),
+        rates=np.concatenate(rates).astype(dtype),
+        scales=np.concatenate([*scales, vectors.ceiling]).astype(np.float64),
     )
+
+
+@compiled
+def source(ints, j, field):
+    """One int of a source's record."""
+    return ints[HEAD + j * SOURCE_INTS + field]
+
+
+@compiled
+def source_rate(rates, j, field):
+    """One rate of a source's record."""
+    return rates[1 + j * SOURCE_RATES + field]
+
+
+@compiled
+def stage(ints, i, field):
+    """One int of a stage's record."""
+    return ints[ints[STAGES] + i * STAGE_INTS + field]
+
+
+@compiled
+def stage_rate(ints, rates, i, field):
+    """One rate of a stage's record."""
+    return rates[ints[STAGE_RATE] + i * STAGE_RATES + field]
 
 
 # --- one period on one block ---------------------------------------------------------------------------------------
 #
-# `rows` [R, lanes] holds what lasts, `work` what serves one period: the action, availability, forecasts, scratch.
+# `rows` [R, lanes] holds what lasts; `work` what serves one period: the action, availability, forecasts, scratch.
 
 
 @compiled
-def _period(net, rows, work, clock):
+def period(ints, rates, rows, work, clock):
     """Run the sequence of events on a block whose demand, action, availability and forecast rows are filled."""
-    head = net.head
-    rows[head[SHIPPED] : head[IN_PROCESS]] = 0
-    if head[PUSH_FIRST] and head[SOME_PUSH]:
-        _push(net, rows, work, clock, False)
-    _receive(net, rows, work)
-    if head[SOME_PUSH] and not head[PUSH_FIRST]:
-        _push(net, rows, work, clock, True)
-    if head[SHIPS_WHILE_PULLING]:
-        _demand(net, rows)
-        _pull(net, rows, work, clock)
-        _start_orders(net, rows, work, True)
+    for row in range(ints[SHIPPED], ints[IN_PROCESS]):
+        for e in range(rows.shape[1]):
+            rows[row, e] = 0
+    if ints[PUSH_FIRST] and ints[SOME_PUSH]:
+        push(ints, rates, rows, work, clock, False)
+    receive(ints, rows, work)
+    if ints[SOME_PUSH] and not ints[PUSH_FIRST]:
+        push(ints, rates, rows, work, clock, True)
+    if ints[SHIPS_WHILE_PULLING]:
+        ask(ints, rows)
+        pull(ints, rates, rows, work, clock)
+        start_orders(ints, rates, rows, work, True)
     else:
-        _pull(net, rows, work, clock)
-        _start_orders(net, rows, work, False)
-        _demand(net, rows)
-        for i in net.markets:
-            _serve(net, rows, i)
-    _advance(net, rows, work)
-    _charge(net, rows)
+        pull(ints, rates, rows, work, clock)
+        start_orders(ints, rates, rows, work, False)
+        ask(ints, rows)
+        for m in range(ints[M]):
+            serve(ints, rates, rows, ints[ints[MARKETS] + m])
+    advance(ints, rows, work)
+    charge(ints, rates, rows)
 
 
 @compiled
-def _receive(net, rows, work):
-    lanes = rows.shape[1]
-    for j in range(net.head[J]):
-        delay = net.source[j, DELAY]
+def receive(ints, rows, work):
+    """Orders that travelled long enough reach the source; units due join the stock."""
+    lanes, due = rows.shape[1], ints[SCRATCH]
+    for j in range(ints[J]):
+        delay = source(ints, j, DELAY)
         if delay > 0:
-            first, pending = net.source[j, TRANSIT_ROW], rows[net.head[PENDING] + j]
+            first, pending = source(ints, j, TRANSIT_ROW), ints[PENDING] + j
             for e in range(lanes):
-                pending[e] += rows[first, e]
-            _shift(rows, first, first + delay - 1)
-        arriving, due = rows[net.source[j, PIPELINE_ROW]], work[net.head[SCRATCH]]
+                rows[pending, e] += rows[first, e]
+            shift(rows, first, first + delay - 1)
+        arriving = source(ints, j, PIPELINE_ROW)
         for e in range(lanes):
-            due[e] = arriving[e]
-            arriving[e] = 0
-        _join_stock(net, rows, work, j, due)
+            work[due, e] = rows[arriving, e]
+            rows[arriving, e] = 0
+        join_stock(ints, rows, work, j, due)
 
 
 @compiled
-def _copy(row, units):
-    for e in range(row.size):
-        row[e] = units[e]
-
-
-@compiled
-def _shift(rows, first, last):
+def shift(rows, first, last):
     """Move rows one place down, and clear the last."""
     for row in range(first, last):
-        _copy(rows[row], rows[row + 1])
+        for e in range(rows.shape[1]):
+            rows[row, e] = rows[row + 1, e]
     for e in range(rows.shape[1]):
         rows[last, e] = 0
 
 
 @compiled
-def _join_stock(net, rows, work, j, units):
+def join_stock(ints, rows, work, j, units):
     """Put units that are due on hand, or let them wait outside while receipts are disrupted."""
-    receipt, on_hand = rows[net.head[RECEIPT] + j], rows[net.head[ON_HAND] + net.source[j, STAGE]]
-    if net.head[DISRUPTED] and net.source[j, AFFECTS] == AFFECTS_RECEIPT:
-        up, waiting = work[net.head[AVAILABLE] + j], rows[net.source[j, PIPELINE_ROW]]
+    receipt, on_hand = ints[RECEIPT] + j, ints[ON_HAND] + source(ints, j, STAGE)
+    if ints[DISRUPTED] and source(ints, j, AFFECTS) == AFFECTS_RECEIPT:
+        up, waiting = ints[AVAILABLE] + j, source(ints, j, PIPELINE_ROW)
         for e in range(rows.shape[1]):
-            if up[e] > 0:
-                receipt[e] += units[e]
-                on_hand[e] += units[e]
+            if work[up, e] > 0:
+                rows[receipt, e] += work[units, e]
+                rows[on_hand, e] += work[units, e]
             else:
-                waiting[e] += units[e]
+                rows[waiting, e] += work[units, e]
     else:
         for e in range(rows.shape[1]):
-            receipt[e] += units[e]
-            on_hand[e] += units[e]
+            rows[receipt, e] += work[units, e]
+            rows[on_hand, e] += work[units, e]
 
 
 @compiled
-def _push(net, rows, work, clock, received):
-    head, lanes, zero = net.head, rows.shape[1], rows.dtype.type(0)
-    requested, room = work[head[SCRATCH] + 1], work[head[SCRATCH] + 2]
-    for i in net.order:
-        requested[:] = 0
-        for j in range(net.stage[i, SOURCE], net.stage[i, END_SOURCE]):
-            if net.source[j, MODE] == PULL:
+def push(ints, rates, rows, work, clock, received):
+    """Each push source starts its release, before demand is seen."""
+    lanes, zero = rows.shape[1], rows.dtype.type(0)
+    requested, room = ints[SCRATCH] + 1, ints[SCRATCH] + 2
+    for place in range(ints[N]):
+        i = ints[ints[ORDER] + place]
+        for e in range(lanes):
+            work[requested, e] = 0
+        for j in range(stage(ints, i, SOURCE), stage(ints, i, END_SOURCE)):
+            if source(ints, j, MODE) == PULL:
                 continue
-            request, quantity = rows[head[ORDERED] + j], work[head[QUANTITY] + j]
+            request, quantity = ints[ORDERED] + j, ints[QUANTITY] + j
             for e in range(lanes):
-                request[e] = max(quantity[e], zero)
-            _when_acting(net, work, clock, j, request)
-            if net.source[j, HAS_CARDS]:
-                _room(net, rows, work, j, room)
+                rows[request, e] = max(work[quantity, e], zero)
+            when_acting(ints, work, clock, j, rows, request)
+            if source(ints, j, HAS_CARDS):
+                cards_left(ints, rates, rows, work, j, room)
                 for e in range(lanes):
-                    request[e] = max(min(request[e], room[e] - requested[e]), zero)
-                    requested[e] += request[e]
-            else:
-                for e in range(lanes):
-                    requested[e] += request[e]
-            want, target = work[head[WANT] + j], rows[head[SHORTFALL] + j]
-            if net.source[j, CARRIES]:
-                pending = rows[head[PENDING] + j]
-                for e in range(lanes):
-                    target[e] = request[e] + pending[e]
-            else:
-                _copy(target, request)
-            _within_capacity(net, rows, work, j, target, want)
-    _pass(net, rows, work, PULL, False, received)
-    for j in range(head[J]):
-        if net.source[j, MODE] != PULL:
-            shortfall, started = rows[head[SHORTFALL] + j], rows[head[STARTED] + j]
+                    rows[request, e] = max(min(rows[request, e], work[room, e] - work[requested, e]), zero)
+            target, pending = ints[SHORTFALL] + j, ints[PENDING] + j
+            carries = source(ints, j, CARRIES) == 1
             for e in range(lanes):
-                shortfall[e] -= started[e]
-            if net.source[j, CARRIES]:
-                _copy(rows[head[PENDING] + j], shortfall)
+                work[requested, e] += rows[request, e]
+                rows[target, e] = rows[request, e] + rows[pending, e] if carries else rows[request, e]
+            within_capacity(ints, rates, rows, work, j, target)
+    pass_downstream(ints, rates, rows, work, PULL, False, received)
+    for j in range(ints[J]):
+        if source(ints, j, MODE) != PULL:
+            shortfall, started, pending = ints[SHORTFALL] + j, ints[STARTED] + j, ints[PENDING] + j
+            for e in range(lanes):
+                rows[shortfall, e] -= rows[started, e]
+            if source(ints, j, CARRIES):
+                for e in range(lanes):
+                    rows[pending, e] = rows[shortfall, e]
 
 
 @compiled
-def _demand(net, rows):
-    for i in net.markets:
-        owed, demand = rows[net.head[OWED] + i], rows[net.head[DEMAND] + i]
+def ask(ints, rows):
+    """Customer demand becomes owed."""
+    for m in range(ints[M]):
+        i = ints[ints[MARKETS] + m]
+        owed, demand = ints[OWED] + i, ints[DEMAND] + i
         for e in range(rows.shape[1]):
-            owed[e] += demand[e]
+            rows[owed, e] += rows[demand, e]
 
 
 @compiled
-def _pull(net, rows, work, clock):
-    if not net.head[SOME_PULL]:
+def pull(ints, rates, rows, work, clock):
+    """Triggers run downstream to upstream, and orders are placed."""
+    if not ints[SOME_PULL]:
         return
-    _inventory_positions(net, rows, work)
-    for k in range(net.head[N] - 1, -1, -1):
-        i = net.order[k]
-        for j in range(net.stage[i, SOURCE], net.stage[i, END_SOURCE]):
-            if net.source[j, MODE] != PUSH:
-                _trigger(net, rows, work, clock, i, j)
+    inventory_positions(ints, rates, rows, work)
+    for place in range(ints[N] - 1, -1, -1):
+        i = ints[ints[ORDER] + place]
+        for j in range(stage(ints, i, SOURCE), stage(ints, i, END_SOURCE)):
+            if source(ints, j, MODE) != PUSH:
+                trigger(ints, rates, rows, work, clock, i, j)
 
 
 @compiled
-def _trigger(net, rows, work, clock, i, j):
+def trigger(ints, rates, rows, work, clock, i, j):
     """Place source j's order and let all positions feel it."""
-    head, lanes, zero, tolerance = net.head, rows.shape[1], rows.dtype.type(0), net.tolerance[0]
-    order, room = work[head[SCRATCH]], work[head[SCRATCH] + 1]
-    _order(net, rows, work, i, j, order, room)
+    lanes, zero, tolerance = rows.shape[1], rows.dtype.type(0), rates[0]
+    order, ordered, position = ints[SCRATCH], ints[ORDERED] + j, ints[POSITION] + i
+    find_order(ints, rates, rows, work, i, j, order)
     for e in range(lanes):
-        order[e] = order[e] if order[e] > tolerance else zero
-    _when_acting(net, work, clock, j, order)
-    ordered, position, delay = rows[head[ORDERED] + j], work[head[POSITION] + i], net.source[j, DELAY]
+        work[order, e] = work[order, e] if work[order, e] > tolerance else zero
+    when_acting(ints, work, clock, j, work, order)
+    delay = source(ints, j, DELAY)
     if delay > 0:
-        travelling = rows[net.source[j, TRANSIT_ROW] + delay - 1]
+        travelling = source(ints, j, TRANSIT_ROW) + delay - 1
         for e in range(lanes):
-            ordered[e] += order[e]
-            position[e] += order[e]
-            travelling[e] = order[e]
+            rows[ordered, e] += work[order, e]
+            work[position, e] += work[order, e]
+            rows[travelling, e] = work[order, e]
         return
-    pending = rows[head[PENDING] + j]
+    pending = ints[PENDING] + j
     for e in range(lanes):
-        ordered[e] += order[e]
-        position[e] += order[e]
-        pending[e] += order[e]
-    for link in range(net.source[j, LINK], net.source[j, END_LINK]):
-        supplier, per_unit = work[head[POSITION] + net.listed[link]], net.weight[link]
+        rows[ordered, e] += work[order, e]
+        work[position, e] += work[order, e]
+        rows[pending, e] += work[order, e]
+    for link in range(source(ints, j, LINK), source(ints, j, END_LINK)):
+        supplier, per_unit = ints[POSITION] + ints[ints[LISTED] + link], rates[ints[WEIGHT] + link]
         for e in range(lanes):
-            supplier[e] -= per_unit * order[e]
+            work[supplier, e] -= per_unit * work[order, e]
 
 
 @compiled
-def _order(net, rows, work, i, j, order, room):
+def find_order(ints, rates, rows, work, i, j, order):
     """Apply the lot rule to the distance between threshold and position, then the caps."""
-    head, lanes, zero, tolerance = net.head, rows.shape[1], rows.dtype.type(0), net.tolerance[0]
-    threshold, distance = work[head[THRESHOLD] + j], work[head[SCRATCH] + 2]
-    if net.source[j, BASIS] == 0:
-        position = work[head[POSITION] + i]
-    else:
-        position = order  # scratch until the order is known
-        _basis(net, rows, work, i, j, position)
+    lanes, zero, tolerance = rows.shape[1], rows.dtype.type(0), rates[0]
+    threshold, position, distance, room = ints[THRESHOLD] + j, ints[POSITION] + i, ints[SCRATCH] + 2, ints[SCRATCH] + 1
+    if source(ints, j, BASIS) != INSTALLATION:
+        position = order  # a scratch row until the order is known
+        find_basis(ints, rates, rows, work, i, j, position)
     for e in range(lanes):
-        distance[e] = threshold[e] - position[e]
-    rule, limited, most = net.source[j, RULE], net.source[j, HAS_CARDS], net.source_rate[j, MAX_ORDER]
+        work[distance, e] = work[threshold, e] - work[position, e]
+    rule, limited, most = source(ints, j, RULE), source(ints, j, HAS_CARDS), source_rate(rates, j, MAX_ORDER)
     if limited:
-        _room(net, rows, work, j, room)
+        cards_left(ints, rates, rows, work, j, room)
         for e in range(lanes):
-            room[e] = max(room[e], zero)
+            work[room, e] = max(work[room, e], zero)
     if rule == R_NQ:
-        size, one = net.source_rate[j, LOT_SIZE], net.source[j, AT_MOST_ONE]
-        unit, most = rows.dtype.type(1), np.floor((most + tolerance) / size)
+        size, one, unit = source_rate(rates, j, LOT_SIZE), source(ints, j, AT_MOST_ONE), rows.dtype.type(1)
+        most = np.floor((most + tolerance) / size)
         for e in range(lanes):
-            lots = unit if one else np.floor((distance[e] + tolerance) / size) + unit
-            order[e] = min(lots, most) if distance[e] >= -tolerance else zero
-        for e in range(lanes if limited else 0):
-            order[e] = min(order[e], np.floor((room[e] + tolerance) / size))
+            lots = unit if one else np.floor((work[distance, e] + tolerance) / size) + unit
+            work[order, e] = min(lots, most) if work[distance, e] >= -tolerance else zero
+        if limited:
+            for e in range(lanes):
+                work[order, e] = min(work[order, e], np.floor((work[room, e] + tolerance) / size))
         for e in range(lanes):
-            order[e] *= size
+            work[order, e] *= size
         return
     if rule == S_S:
-        gap, fixed, agents = net.source_rate[j, LOT_GAP], net.source[j, FIXED_GAP], work[head[GAP] + j]
+        gap, agents, fixed = source_rate(rates, j, LOT_GAP), ints[GAP] + j, source(ints, j, FIXED_GAP) == 1
         for e in range(lanes):
-            order[e] = distance[e] + (gap if fixed else agents[e]) if distance[e] >= -tolerance else zero
+            lift = gap if fixed else work[agents, e]
+            work[order, e] = work[distance, e] + lift if work[distance, e] >= -tolerance else zero
     elif rule == SMOOTHED:
-        adjust_time, foreseen = net.source_rate[j, ADJUST_TIME], work[head[FORESEEN] + i]
+        adjust_time, foreseen = source_rate(rates, j, ADJUST_TIME), ints[FORESEEN] + i
         for e in range(lanes):
-            order[e] = foreseen[e] + (distance[e] - foreseen[e]) / adjust_time
-        for e in range(lanes if head[INTEGER] else 0):
-            order[e] = np.rint(order[e])
+            work[order, e] = work[foreseen, e] + (work[distance, e] - work[foreseen, e]) / adjust_time
+        if ints[INTEGER]:
+            for e in range(lanes):
+                work[order, e] = np.rint(work[order, e])
     else:
-        _copy(order, distance)
+        for e in range(lanes):
+            work[order, e] = work[distance, e]
     for e in range(lanes):
-        order[e] = min(max(order[e], zero), most)
-    for e in range(lanes if limited else 0):
-        order[e] = min(order[e], room[e])
+        work[order, e] = min(max(work[order, e], zero), most)
+    if limited:
+        for e in range(lanes):
+            work[order, e] = min(work[order, e], work[room, e])
 
 
 @compiled
-def _inventory_positions(net, rows, work):
-    head, lanes = net.head, rows.shape[1]
-    for i in range(head[N]):
-        position, on_hand, owed = work[head[POSITION] + i], rows[head[ON_HAND] + i], rows[head[OWED] + i]
+def inventory_positions(ints, rates, rows, work):
+    """What a stage has and has coming, less what it owes to customers and downstream sources."""
+    lanes, coming = rows.shape[1], ints[SCRATCH]
+    for i in range(ints[N]):
+        position, on_hand, owed = ints[POSITION] + i, ints[ON_HAND] + i, ints[OWED] + i
         for e in range(lanes):
-            position[e] = on_hand[e] - owed[e]
-    coming = work[head[SCRATCH]]
-    for j in range(head[J]):
-        pending, position = rows[head[PENDING] + j], work[head[POSITION] + net.source[j, STAGE]]
-        _in_process(net, rows, j, coming)
+            work[position, e] = rows[on_hand, e] - rows[owed, e]
+    for j in range(ints[J]):
+        pending, position = ints[PENDING] + j, ints[POSITION] + source(ints, j, STAGE)
+        sum_pipeline(ints, rows, j, work, coming)
         for e in range(lanes):
-            coming[e] += pending[e]
-        for row in range(net.source[j, TRANSIT_ROW], net.source[j, TRANSIT_ROW] + net.source[j, DELAY]):
+            work[coming, e] += rows[pending, e]
+        for row in range(source(ints, j, TRANSIT_ROW), source(ints, j, TRANSIT_ROW) + source(ints, j, DELAY)):
             for e in range(lanes):
-                coming[e] += rows[row, e]
+                work[coming, e] += rows[row, e]
         for e in range(lanes):
-            position[e] += coming[e]
-        for link in range(net.source[j, LINK], net.source[j, END_LINK]):
-            supplier, per_unit = work[head[POSITION] + net.listed[link]], net.weight[link]
+            work[position, e] += work[coming, e]
+        for link in range(source(ints, j, LINK), source(ints, j, END_LINK)):
+            supplier, per_unit = ints[POSITION] + ints[ints[LISTED] + link], rates[ints[WEIGHT] + link]
             for e in range(lanes):
-                supplier[e] -= per_unit * pending[e]
+                work[supplier, e] -= per_unit * rows[pending, e]
 
 
 @compiled
-def _in_process(net, rows, j, total):
-    """Units in source j's pipeline."""
-    first = net.source[j, PIPELINE_ROW]
-    _copy(total, rows[first])
-    for row in range(first + 1, first + net.source[j, LEAD_TIME] + 1):
-        for e in range(rows.shape[1]):
-            total[e] += rows[row, e]
-
-
-@compiled
-def _basis(net, rows, work, i, j, out):
-    """The echelon or physical position that source j's threshold is compared with."""
-    if net.source[j, BASIS] == PHYSICAL:
-        _physical_position(net, rows, work, i, net.source[j, BASIS_LIST], net.source[j, END_BASIS_LIST], out)
-        return
-    out[:] = 0
-    for k in range(net.source[j, BASIS_LIST], net.source[j, END_BASIS_LIST]):
-        position, units = work[net.head[POSITION] + net.listed[k]], net.weight[k]
-        for e in range(rows.shape[1]):
-            out[e] += units * position[e]
-
-
-@compiled
-def _physical_position(net, rows, work, i, first, end, out):
-    """Units that exist over some stages, whatever is owed, and own orders not yet started."""
-    head, lanes = net.head, rows.shape[1]
-    there, moving = work[head[SCRATCH] + 4], work[head[SCRATCH] + 5]
-    out[:] = 0
-    for j in range(net.stage[i, SOURCE], net.stage[i, END_SOURCE]):
-        for e in range(lanes):
-            out[e] += rows[head[PENDING] + j, e]
-        for row in range(net.source[j, TRANSIT_ROW], net.source[j, TRANSIT_ROW] + net.source[j, DELAY]):
-            for e in range(lanes):
-                out[e] += rows[row, e]
-    for k in range(first, end):
-        m, units = net.listed[k], net.weight[k]
-        _copy(there, rows[head[ON_HAND] + m])
-        for j in range(net.stage[m, SOURCE], net.stage[m, END_SOURCE]):
-            _in_process(net, rows, j, moving)
-            for e in range(lanes):
-                there[e] += moving[e]
-        for e in range(lanes):
-            out[e] += units * there[e]
-
-
-@compiled
-def _room(net, rows, work, j, out):
-    """Cards left: the limit less the physical position."""
-    first, end = net.source[j, CARDS_LIST], net.source[j, END_CARDS_LIST]
-    _physical_position(net, rows, work, net.source[j, STAGE], first, end, out)
+def sum_pipeline(ints, rows, j, out, total):
+    """Units in source j's pipeline, into row `total` of the matrix `out`."""
+    first = source(ints, j, PIPELINE_ROW)
     for e in range(rows.shape[1]):
-        out[e] = net.source_rate[j, CARDS_LIMIT] - out[e]
+        out[total, e] = rows[first, e]
+    for row in range(first + 1, first + source(ints, j, LEAD_TIME) + 1):
+        for e in range(rows.shape[1]):
+            out[total, e] += rows[row, e]
 
 
 @compiled
-def _when_acting(net, work, clock, j, units):
-    """Keep units only in review periods and while orders get through."""
-    every, offset = net.source[j, REVIEW_PERIOD], net.source[j, REVIEW_OFFSET]
-    for e in range(units.size if every > 1 else 0):
-        if (clock[e] - offset) % every != 0:
-            units[e] = 0
-    if net.head[DISRUPTED] and net.source[j, AFFECTS] == AFFECTS_ORDER:
-        up = work[net.head[AVAILABLE] + j]
-        for e in range(units.size):
-            if not up[e] > 0:
-                units[e] = 0
+def find_basis(ints, rates, rows, work, i, j, out):
+    """The echelon or physical position that source j's threshold is compared with."""
+    first, end = source(ints, j, BASIS_LIST), source(ints, j, END_BASIS_LIST)
+    if source(ints, j, BASIS) == PHYSICAL:
+        physical_position(ints, rates, rows, work, i, first, end, out)
+        return
+    for e in range(rows.shape[1]):
+        work[out, e] = 0
+    for k in range(first, end):
+        position, units = ints[POSITION] + ints[ints[LISTED] + k], rates[ints[WEIGHT] + k]
+        for e in range(rows.shape[1]):
+            work[out, e] += units * work[position, e]
 
 
 @compiled
-def _start_orders(net, rows, work, serving):
-    head, lanes = net.head, rows.shape[1]
-    for j in range(head[J]):
-        if net.source[j, MODE] != PUSH:
-            _within_capacity(net, rows, work, j, rows[head[PENDING] + j], work[head[WANT] + j])
-    _pass(net, rows, work, PUSH, serving, True)
-    for j in range(head[J]):
-        if net.source[j, MODE] != PUSH:
-            shortfall, pending = rows[head[SHORTFALL] + j], rows[head[PENDING] + j]
+def physical_position(ints, rates, rows, work, i, first, end, out):
+    """Units that exist over some stages, whatever is owed, and own orders not yet started."""
+    lanes, there, moving = rows.shape[1], ints[SCRATCH] + 4, ints[SCRATCH] + 5
+    for e in range(lanes):
+        work[out, e] = 0
+    for j in range(stage(ints, i, SOURCE), stage(ints, i, END_SOURCE)):
+        pending = ints[PENDING] + j
+        for e in range(lanes):
+            work[out, e] += rows[pending, e]
+        for row in range(source(ints, j, TRANSIT_ROW), source(ints, j, TRANSIT_ROW) + source(ints, j, DELAY)):
             for e in range(lanes):
-                shortfall[e] += pending[e]
+                work[out, e] += rows[row, e]
+    for k in range(first, end):
+        m, units = ints[ints[LISTED] + k], rates[ints[WEIGHT] + k]
+        on_hand = ints[ON_HAND] + m
+        for e in range(lanes):
+            work[there, e] = rows[on_hand, e]
+        for j in range(stage(ints, m, SOURCE), stage(ints, m, END_SOURCE)):
+            sum_pipeline(ints, rows, j, work, moving)
+            for e in range(lanes):
+                work[there, e] += work[moving, e]
+        for e in range(lanes):
+            work[out, e] += units * work[there, e]
 
 
 @compiled
-def _within_capacity(net, rows, work, j, units, want):
-    """Cap units at what capacity and availability leave after this period's earlier starts."""
-    capacity, started, up = net.source_rate[j, CAPACITY], rows[net.head[STARTED] + j], work[net.head[AVAILABLE] + j]
-    lanes, zero, whole = rows.shape[1], rows.dtype.type(0), net.head[INTEGER] == 1
-    scaled = net.head[DISRUPTED] and net.source[j, AFFECTS] <= AFFECTS_START
+def cards_left(ints, rates, rows, work, j, out):
+    """The limit less the physical position."""
+    first, end, limit = source(ints, j, CARDS_LIST), source(ints, j, END_CARDS_LIST), source_rate(rates, j, CARDS_LIMIT)
+    physical_position(ints, rates, rows, work, source(ints, j, STAGE), first, end, out)
+    for e in range(rows.shape[1]):
+        work[out, e] = limit - work[out, e]
+
+
+@compiled
+def when_acting(ints, work, clock, j, out, units):
+    """Keep units, a row of the matrix `out`, only in review periods and while orders get through."""
+    every, offset = source(ints, j, REVIEW_PERIOD), source(ints, j, REVIEW_OFFSET)
+    if every > 1:
+        for e in range(clock.size):
+            if (clock[e] - offset) % every != 0:
+                out[units, e] = 0
+    if ints[DISRUPTED] and source(ints, j, AFFECTS) == AFFECTS_ORDER:
+        up = ints[AVAILABLE] + j
+        for e in range(out.shape[1]):
+            if not work[up, e] > 0:
+                out[units, e] = 0
+
+
+@compiled
+def start_orders(ints, rates, rows, work, serving):
+    """Start what is pending, as capacity and inputs allow."""
+    for j in range(ints[J]):
+        if source(ints, j, MODE) != PUSH:
+            within_capacity(ints, rates, rows, work, j, ints[PENDING] + j)
+    pass_downstream(ints, rates, rows, work, PUSH, serving, True)
+    for j in range(ints[J]):
+        if source(ints, j, MODE) != PUSH:
+            shortfall, pending = ints[SHORTFALL] + j, ints[PENDING] + j
+            for e in range(rows.shape[1]):
+                rows[shortfall, e] += rows[pending, e]
+
+
+@compiled
+def within_capacity(ints, rates, rows, work, j, units):
+    """Want what capacity and availability leave of a row of units after this period's earlier starts."""
+    lanes, zero, whole = rows.shape[1], rows.dtype.type(0), ints[INTEGER] == 1
+    capacity, started, up, want = (
+        source_rate(rates, j, CAPACITY),
+        ints[STARTED] + j,
+        ints[AVAILABLE] + j,
+        ints[WANT] + j,
+    )
+    scaled = ints[DISRUPTED] == 1 and source(ints, j, AFFECTS) <= AFFECTS_START
     if capacity == np.inf:
         if scaled:
             for e in range(lanes):
-                want[e] = units[e] if up[e] > 0 else zero
+                work[want, e] = rows[units, e] if work[up, e] > 0 else zero
         else:
-            _copy(want, units)
+            for e in range(lanes):
+                work[want, e] = rows[units, e]
     elif scaled:
         for e in range(lanes):
-            rate = capacity * up[e]
-            want[e] = min(units[e], (np.floor(rate) if whole else rate) - started[e])
+            rate = capacity * work[up, e]
+            work[want, e] = min(rows[units, e], (np.floor(rate) if whole else rate) - rows[started, e])
     else:
         rate = np.floor(capacity) if whole else capacity
         for e in range(lanes):
-            want[e] = min(units[e], rate - started[e])
+            work[want, e] = min(rows[units, e], rate - rows[started, e])
 
 
 @compiled
-def _pass(net, rows, work, excluded, serving, received):
+def pass_downstream(ints, rates, rows, work, excluded, serving, received):
     """Go upstream to downstream once: start each stage's sources but those of the excluded mode, then serve."""
-    head, lanes = net.head, rows.shape[1]
-    if head[PROPORTIONAL]:
-        work[head[NEED] : head[NEED] + head[N]] = 0
-        for i in net.order:
-            for j in range(net.stage[i, SOURCE], net.stage[i, END_SOURCE]):
-                if net.source[j, MODE] != excluded:
-                    want = work[head[WANT] + j]
-                    for link in range(net.source[j, LINK], net.source[j, END_LINK]):
-                        need, per_unit = work[head[NEED] + net.listed[link]], net.weight[link]
-                        for e in range(lanes):
-                            need[e] += per_unit * want[e]
-    for i in net.order:
-        for j in range(net.stage[i, SOURCE], net.stage[i, END_SOURCE]):
-            if net.source[j, MODE] != excluded:
-                _start(net, rows, work, j, excluded == PUSH, received)
-        if serving and net.stage[i, HAS_MARKET]:
-            _serve(net, rows, i)
-        if head[PROPORTIONAL]:
-            _copy(work[head[FINAL] + i], rows[head[ON_HAND] + i])
-
-
-@compiled
-def _start(net, rows, work, j, ordered, received):
-    """Start what the inputs allow, consume them, and fill the pipeline."""
-    head, lanes, zero, tolerance = net.head, rows.shape[1], rows.dtype.type(0), net.tolerance[0]
-    want, units = work[head[WANT] + j], work[head[SCRATCH]]
-    _copy(units, want)
-    for link in range(net.source[j, LINK], net.source[j, END_LINK]):
-        m = net.listed[link]
-        if head[PROPORTIONAL]:
-            need, final = work[head[NEED] + m], work[head[FINAL] + m]
-            for e in range(lanes):
-                fair = want[e] * final[e] / need[e]
-                units[e] = min(units[e], fair if need[e] > final[e] else want[e])
-        else:
-            on_hand, per_unit = rows[head[ON_HAND] + m], net.weight[link]
-            for e in range(lanes):
-                units[e] = min(units[e], on_hand[e] / per_unit)
-    if head[INTEGER]:
-        for e in range(lanes):
-            units[e] = np.floor(units[e])
-    else:
-        for e in range(lanes):
-            units[e] = units[e] if units[e] > tolerance else zero
-    for link in range(net.source[j, LINK], net.source[j, END_LINK]):
-        on_hand, per_unit = rows[head[ON_HAND] + net.listed[link]], net.weight[link]
-        for e in range(lanes):
-            on_hand[e] = max(on_hand[e] - per_unit * units[e], zero)
-    started, last = rows[head[STARTED] + j], rows[net.source[j, PIPELINE_ROW] + net.source[j, LEAD_TIME]]
-    if net.source[j, LEAD_TIME] == 0 and received:
-        for e in range(lanes):
-            started[e] += units[e]
-        _join_stock(net, rows, work, j, units)
-    else:
-        for e in range(lanes):
-            started[e] += units[e]
-            last[e] += units[e]
-    if ordered:
-        pending = rows[head[PENDING] + j]
-        for e in range(lanes):
-            pending[e] -= units[e]
-
-
-@compiled
-def _serve(net, rows, i):
-    """Ship to stage i's market, oldest demand first; what stays owed waits or is lost."""
-    head, lanes = net.head, rows.shape[1]
-    on_hand, owed, demand = rows[head[ON_HAND] + i], rows[head[OWED] + i], rows[head[DEMAND] + i]
-    shipped, on_time = rows[head[SHIPPED] + i], rows[head[ON_TIME] + i]
-    for e in range(lanes):
-        shipped[e] = min(on_hand[e], owed[e])
-        on_hand[e] -= shipped[e]
-        owed[e] -= shipped[e]
-        on_time[e] = demand[e] - min(demand[e], owed[e])
-    share, lost, whole = net.stage_rate[i, WAITING_SHARE], rows[head[LOST] + i], head[INTEGER] == 1
-    if share < 1:
-        for e in range(lanes):
-            unmet = min(demand[e], owed[e])
-            waits = share * unmet
-            lost[e] = unmet - (np.rint(waits) if whole else waits)
-            owed[e] -= lost[e]
-
-
-@compiled
-def _advance(net, rows, work):
-    """Tell what is in process, then move the pipelines one period on, unless their transit is disrupted."""
     lanes = rows.shape[1]
-    for j in range(net.head[J]):
-        _in_process(net, rows, j, rows[net.head[IN_PROCESS] + j])
-        first, last = net.source[j, PIPELINE_ROW], net.source[j, PIPELINE_ROW] + net.source[j, LEAD_TIME]
+    if ints[PROPORTIONAL]:
+        for row in range(ints[NEED], ints[NEED] + ints[N]):
+            for e in range(lanes):
+                work[row, e] = 0
+        for place in range(ints[N]):
+            i = ints[ints[ORDER] + place]
+            for j in range(stage(ints, i, SOURCE), stage(ints, i, END_SOURCE)):
+                if source(ints, j, MODE) != excluded:
+                    for link in range(source(ints, j, LINK), source(ints, j, END_LINK)):
+                        need, per_unit = ints[NEED] + ints[ints[LISTED] + link], rates[ints[WEIGHT] + link]
+                        want = ints[WANT] + j
+                        for e in range(lanes):
+                            work[need, e] += per_unit * work[want, e]
+    for place in range(ints[N]):
+        i = ints[ints[ORDER] + place]
+        for j in range(stage(ints, i, SOURCE), stage(ints, i, END_SOURCE)):
+            if source(ints, j, MODE) != excluded:
+                start(ints, rates, rows, work, j, excluded == PUSH, received)
+        if serving and stage(ints, i, HAS_MARKET):
+            serve(ints, rates, rows, i)
+        if ints[PROPORTIONAL]:
+            final, on_hand = ints[FINAL] + i, ints[ON_HAND] + i
+            for e in range(lanes):
+                work[final, e] = rows[on_hand, e]
+
+
+@compiled
+def start(ints, rates, rows, work, j, ordered, received):
+    """Start what the inputs allow, consume them, and fill the pipeline."""
+    lanes, zero, tolerance = rows.shape[1], rows.dtype.type(0), rates[0]
+    want, units = ints[WANT] + j, ints[SCRATCH]
+    for e in range(lanes):
+        work[units, e] = work[want, e]
+    for link in range(source(ints, j, LINK), source(ints, j, END_LINK)):
+        m, per_unit = ints[ints[LISTED] + link], rates[ints[WEIGHT] + link]
+        if ints[PROPORTIONAL]:
+            need, final = ints[NEED] + m, ints[FINAL] + m
+            for e in range(lanes):
+                fair = work[want, e] * work[final, e] / work[need, e]
+                work[units, e] = min(work[units, e], fair if work[need, e] > work[final, e] else work[want, e])
+        else:
+            on_hand = ints[ON_HAND] + m
+            for e in range(lanes):
+                work[units, e] = min(work[units, e], rows[on_hand, e] / per_unit)
+    if ints[INTEGER]:
+        for e in range(lanes):
+            work[units, e] = np.floor(work[units, e])
+    else:
+        for e in range(lanes):
+            work[units, e] = work[units, e] if work[units, e] > tolerance else zero
+    for link in range(source(ints, j, LINK), source(ints, j, END_LINK)):
+        on_hand, per_unit = ints[ON_HAND] + ints[ints[LISTED] + link], rates[ints[WEIGHT] + link]
+        for e in range(lanes):
+            rows[on_hand, e] = max(rows[on_hand, e] - per_unit * work[units, e], zero)
+    started, pending, last = (
+        ints[STARTED] + j,
+        ints[PENDING] + j,
+        source(ints, j, PIPELINE_ROW) + source(ints, j, LEAD_TIME),
+    )
+    for e in range(lanes):
+        rows[started, e] += work[units, e]
+    if ordered:
+        for e in range(lanes):
+            rows[pending, e] -= work[units, e]
+    if source(ints, j, LEAD_TIME) == 0 and received:
+        join_stock(ints, rows, work, j, units)
+    else:
+        for e in range(lanes):
+            rows[last, e] += work[units, e]
+
+
+@compiled
+def serve(ints, rates, rows, i):
+    """Ship to stage i's market, oldest demand first; what stays owed waits or is lost."""
+    lanes, share = rows.shape[1], stage_rate(ints, rates, i, WAITING_SHARE)
+    on_hand, owed, demand = ints[ON_HAND] + i, ints[OWED] + i, ints[DEMAND] + i
+    shipped, on_time, lost = ints[SHIPPED] + i, ints[ON_TIME] + i, ints[LOST] + i
+    for e in range(lanes):
+        units = min(rows[on_hand, e], rows[owed, e])
+        rows[shipped, e] = units
+        rows[on_hand, e] -= units
+        rows[owed, e] -= units
+        rows[on_time, e] = rows[demand, e] - min(rows[demand, e], rows[owed, e])
+    if share < 1:
+        whole = ints[INTEGER] == 1
+        for e in range(lanes):
+            unmet = min(rows[demand, e], rows[owed, e])
+            waits = share * unmet
+            rows[lost, e] = unmet - (np.rint(waits) if whole else waits)
+            rows[owed, e] -= rows[lost, e]
+
+
+@compiled
+def advance(ints, rows, work):
+    """Tell what is in process, then move the pipelines one period on, unless their transit is disrupted."""
+    for j in range(ints[J]):
+        sum_pipeline(ints, rows, j, rows, ints[IN_PROCESS] + j)
+        first, last = source(ints, j, PIPELINE_ROW), source(ints, j, PIPELINE_ROW) + source(ints, j, LEAD_TIME)
         if first == last:
             continue
-        if net.head[DISRUPTED] and net.source[j, AFFECTS] == AFFECTS_TRANSIT:
-            up = work[net.head[AVAILABLE] + j]
-            for e in range(lanes):
-                if up[e] > 0:
+        if ints[DISRUPTED] and source(ints, j, AFFECTS) == AFFECTS_TRANSIT:
+            up = ints[AVAILABLE] + j
+            for e in range(rows.shape[1]):
+                if work[up, e] > 0:
                     rows[first, e] += rows[first + 1, e]
                     for row in range(first + 1, last):
                         rows[row, e] = rows[row + 1, e]
                     rows[last, e] = 0
         else:
-            for e in range(lanes):
+            for e in range(rows.shape[1]):
                 rows[first, e] += rows[first + 1, e]
-            _shift(rows, first + 1, last)
+            shift(rows, first + 1, last)
 
 
 @compiled
-def _charge(net, rows):
+def charge(ints, rates, rows):
     """Cost by term, in the order of COST_TERMS, and revenue."""
-    head, lanes, zero, tolerance = net.head, rows.shape[1], rows.dtype.type(0), net.tolerance[0]
     holding, pipeline, backorder, lost_sale, production, fixed, shortfall = range(7)
-    cost = head[COSTS]
-    rows[cost : cost + TERMS + 1] = 0
-    for i in range(head[N]):
-        _add(rows, cost + holding, net.stage_rate[i, HOLDING_COST], head[ON_HAND] + i)
-        if net.stage[i, HAS_MARKET]:
-            _add(rows, cost + backorder, net.stage_rate[i, BACKORDER_COST], head[OWED] + i)
-            _add(rows, cost + lost_sale, net.stage_rate[i, LOST_SALE_COST], head[LOST] + i)
-            _add(rows, head[REVENUE], net.stage_rate[i, PRICE], head[SHIPPED] + i)
-    for j in range(head[J]):
-        _add(rows, cost + pipeline, net.source_rate[j, PIPELINE_COST], head[IN_PROCESS] + j)
-        _add(rows, cost + production, net.source_rate[j, UNIT_COST], head[STARTED] + j)
-        _add(rows, cost + shortfall, net.source_rate[j, SHORTFALL_COST], head[SHORTFALL] + j)
-        rate = net.source_rate[j, FIXED_COST]
+    lanes, zero, tolerance, cost = rows.shape[1], rows.dtype.type(0), rates[0], ints[COSTS]
+    for row in range(cost, cost + TERMS + 1):
+        for e in range(lanes):
+            rows[row, e] = 0
+    for i in range(ints[N]):
+        add(rows, cost + holding, stage_rate(ints, rates, i, HOLDING_COST), ints[ON_HAND] + i)
+        if stage(ints, i, HAS_MARKET):
+            add(rows, cost + backorder, stage_rate(ints, rates, i, BACKORDER_COST), ints[OWED] + i)
+            add(rows, cost + lost_sale, stage_rate(ints, rates, i, LOST_SALE_COST), ints[LOST] + i)
+            add(rows, ints[REVENUE], stage_rate(ints, rates, i, PRICE), ints[SHIPPED] + i)
+    for j in range(ints[J]):
+        add(rows, cost + pipeline, source_rate(rates, j, PIPELINE_COST), ints[IN_PROCESS] + j)
+        add(rows, cost + production, source_rate(rates, j, UNIT_COST), ints[STARTED] + j)
+        add(rows, cost + shortfall, source_rate(rates, j, SHORTFALL_COST), ints[SHORTFALL] + j)
+        rate, started = source_rate(rates, j, FIXED_COST), ints[STARTED] + j
         if rate != 0:
-            total, started = rows[cost + fixed], rows[head[STARTED] + j]
             for e in range(lanes):
-                total[e] += rate if started[e] > tolerance else zero
+                rows[cost + fixed, e] += rate if rows[started, e] > tolerance else zero
 
 
 @compiled
-def _add(rows, total, rate, units):
+def add(rows, total, rate, units):
     """Add rate x units to a total; all are rows but the rate."""
     if rate != 0:
         for e in range(rows.shape[1]):
@@ -647,33 +736,14 @@ def _add(rows, total, rate, units):
 # --- a step of the whole batch: actions in, observations and rewards out -------------------------------------------
 
 
-class Door(NamedTuple):
-    """How a task's vectors meet the blocks' rows."""
-
-    entry: np.ndarray  # [K] work row of each action entry
-    low: np.ndarray  # [K] units at the lower bound
-    span: np.ndarray  # [K] units between the bounds; 0 where entries are units already
-    bounded: np.ndarray  # [K] whether minus infinity is refused, as it is for all but thresholds
-    reward_row: np.ndarray  # rows whose weighted sum is the reward
-    reward_weight: np.ndarray
-    seen: np.ndarray  # [D] what each entry of the observation shows: a row, or below 0 a forecast or the time left
-    scale: np.ndarray  # [D] what it is divided by
-    floor: np.ndarray  # [D] its bounds
-    ceiling: np.ndarray  # [D]
-
-
-TIME_LEFT = -1
-FIRST_FORECAST = -2  # and downwards: -2 - (h M + m)
-
-
 @entry_point
-def step(net, door, rows, totals, work, clock, demand, available, forecast, actions, warm_up, discount, paid, seen):
+def step(ints, rates, scales, rows, totals, work, clock, demand, available, forecast, actions, discount, paid, seen):
     """Run one period in every environment.
 
     Parameters
     ----------
-    net, door : Tables, Door
-        The network, and how vectors are read and written.
+    ints, rates, scales : ndarray
+        The network, from `pack`.
     rows : ndarray [blocks, R, lanes]
         State, flows and money of the batch; rewritten.
     totals : ndarray of float64 [blocks, totals, lanes]
@@ -686,8 +756,8 @@ def step(net, door, rows, totals, work, clock, demand, available, forecast, acti
         Traces of the episodes.
     actions : ndarray of float64 [B, K]
         The agent's vectors.
-    warm_up, discount : int, float
-        Periods that totals leave out; weight of a period's profit against the one before.
+    discount : float
+        Weight of a period's profit against the one before.
     paid : ndarray of float64 [B]
         Receives the rewards.
     seen : ndarray of float32 [D, B]
@@ -698,167 +768,168 @@ def step(net, door, rows, totals, work, clock, demand, available, forecast, acti
     int
         -1, or the first action entry that is not a usable number; then nothing has been done.
     """
-    for k in range(actions.shape[1]):
-        for b in range(actions.shape[0]):
+    for k in range(ints[K]):
+        bounded = ints[ints[ENTRIES] + 2 * k + 1]
+        for b in range(clock.size):
             units = actions[b, k]
-            if np.isnan(units) or units == np.inf or (units == -np.inf and door.bounded[k]):
+            if np.isnan(units) or units == np.inf or (units == -np.inf and bounded):
                 return k
     lanes = rows.shape[2]
     for block in range(rows.shape[0]):
         first = block * lanes
-        width = min(lanes, clock.size - first)
-        now = clock[first : first + width]
-        _fill_outside(net, rows[block], work, now, demand, available, forecast, first)
-        _fill_action(net, door, work, actions, first, width)
-        _period(net, rows[block], work, now)
-        _tally(net, rows[block], totals[block], now, warm_up, discount)
-        _pay(door, rows[block], paid, first, width)
-        for e in range(width):
+        now = clock[first : min(first + lanes, clock.size)]
+        fill_outside(ints, rates, rows[block], work, now, demand, available, forecast, first)
+        fill_action(ints, scales, work, actions, first, now.size)
+        period(ints, rates, rows[block], work, now)
+        tally(ints, rows[block], totals[block], now, discount)
+        pay(ints, scales, rows[block], paid, first, now.size)
+        for e in range(now.size):
             now[e] += 1
-    observe(net, door, rows, clock, forecast, demand.shape[0], seen)
+        look(ints, scales, rows[block], now, forecast, demand.shape[0], seen, first)
     return -1
 
 
+@entry_point
+def observe(ints, scales, rows, clock, forecast, periods, seen):
+    """Write what may be known at the start of the period that each clock shows, [D, B]."""
+    lanes = rows.shape[2]
+    for block in range(rows.shape[0]):
+        first = block * lanes
+        look(ints, scales, rows[block], clock[first : first + lanes], forecast, periods, seen, first)
+
+
 @compiled
-def _fill_outside(net, rows, work, clock, demand, available, forecast, first):
+def fill_outside(ints, rates, rows, work, clock, demand, available, forecast, first):
     """Put what the outside world does in this period into the block."""
-    head = net.head
-    for m in range(head[M]):
-        asked = rows[head[DEMAND] + net.markets[m]]
+    for m in range(ints[M]):
+        asked = ints[DEMAND] + ints[ints[MARKETS] + m]
         for e in range(clock.size):
-            asked[e] = demand[clock[e], m, first + e]
-    if head[DISRUPTED]:
-        for j in range(head[J]):
-            up = work[head[AVAILABLE] + j]
+            rows[asked, e] = demand[clock[e], m, first + e]
+    if ints[DISRUPTED]:
+        for j in range(ints[J]):
             for e in range(clock.size):
-                up[e] = available[clock[e], j, first + e]
-    if head[FORECASTS]:
-        for i in range(head[N]):
-            foreseen = work[head[FORESEEN] + i]
-            foreseen[:] = 0
-            for m in range(head[M]):
+                work[ints[AVAILABLE] + j, e] = available[clock[e], j, first + e]
+    if ints[FORECASTS]:
+        for i in range(ints[N]):
+            foreseen = ints[FORESEEN] + i
+            for e in range(clock.size):
+                work[foreseen, e] = 0
+            for m in range(ints[M]):
+                needs = rates[ints[REQUIREMENT] + i * ints[M] + m]
                 for e in range(clock.size):
-                    foreseen[e] += net.requirement[i, m] * forecast[clock[e], 0, m, first + e]
+                    work[foreseen, e] += needs * forecast[clock[e], 0, m, first + e]
 
 
 @compiled
-def _fill_action(net, door, work, actions, first, width):
+def fill_action(ints, scales, work, actions, first, width):
     """Put the agent's vectors, in units and rounded where units are whole, into the block."""
-    for k in range(door.entry.size):
-        row, low, span = work[door.entry[k]], door.low[k], door.span[k]
+    for k in range(ints[K]):
+        row, low, span = ints[ints[ENTRIES] + 2 * k], scales[k], scales[ints[K] + k]
         if span > 0:
             for e in range(width):
-                row[e] = low + (actions[first + e, k] + 1.0) * 0.5 * span
+                work[row, e] = low + (actions[first + e, k] + 1.0) * 0.5 * span
         else:
             for e in range(width):
-                row[e] = actions[first + e, k]
-        if net.head[INTEGER]:
-            if net.head[TRUNCATE]:
+                work[row, e] = actions[first + e, k]
+        if ints[INTEGER]:
+            if ints[TRUNCATE]:
                 for e in range(width):
-                    row[e] = np.trunc(row[e])
+                    work[row, e] = np.trunc(work[row, e])
             else:
                 for e in range(width):
-                    row[e] = np.rint(row[e])
+                    work[row, e] = np.rint(work[row, e])
 
 
 @compiled
-def _pay(door, rows, paid, first, width):
+def pay(ints, scales, rows, paid, first, width):
+    """Sum the weighted rows of the reward."""
     for e in range(width):
         paid[first + e] = 0.0
-    for k in range(door.reward_row.size):
-        row, weight = rows[door.reward_row[k]], door.reward_weight[k]
+    for k in range(ints[PAID_COUNT]):
+        row, weight = ints[ints[PAID] + k], scales[2 * ints[K] + k]
         for e in range(width):
-            paid[first + e] += weight * row[e]
+            paid[first + e] += weight * rows[row, e]
 
 
 @compiled
-def _tally(net, rows, totals, clock, warm_up, discount):
+def look(ints, scales, rows, clock, forecast, periods, seen, first):
+    """Write a block's observations."""
+    width, last, dimensions = clock.size, forecast.shape[0] - 1, ints[D]
+    at = 2 * ints[K] + ints[PAID_COUNT]
+    for d in range(dimensions):
+        what, scale = ints[ints[SEEN] + d], scales[at + d]
+        floor, ceiling = scales[at + dimensions + d], scales[at + 2 * dimensions + d]
+        if what >= 0:
+            for e in range(width):
+                seen[d, first + e] = min(max(rows[what, e] / scale, floor), ceiling)
+        elif what == TIME_LEFT:
+            for e in range(width):
+                seen[d, first + e] = min(max((periods - clock[e]) / (periods * scale), floor), ceiling)
+        else:
+            h, m = (FIRST_FORECAST - what) // ints[M], (FIRST_FORECAST - what) % ints[M]
+            for e in range(width):
+                foreseen = forecast[min(clock[e], last), h, m, first + e]
+                seen[d, first + e] = min(max(foreseen / scale, floor), ceiling)
+
+
+@compiled
+def tally(ints, rows, totals, clock, discount):
     """Add the period to the totals, whose rows follow the fields of `accounting.Totals`."""
-    head, width = net.head, clock.size
-    n, sources = head[N], head[J]
-    profit = totals[2 + TERMS]
-    for e in range(width):
-        weight = 1.0 if discount == 1.0 else discount ** clock[e]
-        earned = np.float64(rows[head[REVENUE], e])
+    n, sources, warm_up = ints[N], ints[J], ints[WARM_UP]
+    first_of = np.int64(2)  # the first rows: periods, revenue, then costs, discounted profit, and units
+    profit = first_of + TERMS
+    for e in range(clock.size):
+        earned = np.float64(rows[ints[REVENUE], e])
         for term in range(TERMS):
-            earned -= rows[head[COSTS] + term, e]
-        profit[e] += weight * earned
-    counted = True
-    for e in range(width):
-        counted = counted and clock[e] >= warm_up
-    if not counted:
-        any_counted = False
-        for e in range(width):
-            any_counted = any_counted or clock[e] >= warm_up
-        if not any_counted:
-            return
-    for e in range(width):
-        if clock[e] < warm_up:
-            continue
-        totals[0, e] += 1.0
-    _sum(rows, totals, head[REVENUE], 1, 1, clock, warm_up, counted)
-    _sum(rows, totals, head[COSTS], 2, TERMS, clock, warm_up, counted)
-    at = 3 + TERMS
-    for section in (DEMAND, SHIPPED, ON_TIME, LOST):
-        _sum(rows, totals, head[section], at, n, clock, warm_up, counted)
-        at += n
-    for i in net.markets:
-        demand, on_time, on_hand = rows[head[DEMAND] + i], rows[head[ON_TIME] + i], rows[head[ON_HAND] + i]
-        orders, in_full = totals[at + i], totals[at + n + i]
-        for e in range(width):
-            asked = 1.0 if demand[e] > 0 and clock[e] >= warm_up else 0.0
-            orders[e] += asked
-            in_full[e] += asked if on_time[e] >= demand[e] else 0.0
+            earned -= rows[ints[COSTS] + term, e]
+        totals[profit, e] += earned if discount == 1.0 else earned * discount ** clock[e]
+    counted = 0
+    for e in range(clock.size):
+        counted += clock[e] >= warm_up
+    if counted == 0:
+        return
+    for e in range(clock.size):
+        totals[0, e] += 1.0 if clock[e] >= warm_up else 0.0
+    sum_up(rows, ints[REVENUE], totals, 1, 1, clock, warm_up)
+    sum_up(rows, ints[COSTS], totals, first_of, TERMS, clock, warm_up)
+    at = profit + 1
+    sum_up(rows, ints[DEMAND], totals, at, n, clock, warm_up)
+    sum_up(rows, ints[SHIPPED], totals, at + n, n, clock, warm_up)
+    sum_up(rows, ints[ON_TIME], totals, at + 2 * n, n, clock, warm_up)
+    sum_up(rows, ints[LOST], totals, at + 3 * n, n, clock, warm_up)
+    at += 4 * n
     for i in range(n):
-        on_hand, ready = rows[head[ON_HAND] + i], totals[at + 2 * n + i]
-        for e in range(width):
-            ready[e] += 1.0 if on_hand[e] > 0 and clock[e] >= warm_up else 0.0
+        demand, on_time, on_hand = ints[DEMAND] + i, ints[ON_TIME] + i, ints[ON_HAND] + i
+        for e in range(clock.size):
+            weight = 1.0 if clock[e] >= warm_up else 0.0
+            asked = weight if rows[demand, e] > 0 else 0.0
+            totals[at + i, e] += asked
+            totals[at + n + i, e] += asked if rows[on_time, e] >= rows[demand, e] else 0.0
+            totals[at + 2 * n + i, e] += weight if rows[on_hand, e] > 0 else 0.0
     at += 3 * n
-    for section in (ON_HAND, OWED):
-        _sum(rows, totals, head[section], at, n, clock, warm_up, counted)
-        at += n
-    for section in (IN_PROCESS, STARTED, ORDERED):
-        _sum(rows, totals, head[section], at, sources, clock, warm_up, counted)
-        at += sources
-    _sum_squares(rows, totals, head[ORDERED], at, sources, clock, warm_up)
-    _sum_squares(rows, totals, head[DEMAND], at + sources, n, clock, warm_up)
+    sum_up(rows, ints[ON_HAND], totals, at, n, clock, warm_up)
+    sum_up(rows, ints[OWED], totals, at + n, n, clock, warm_up)
+    at += 2 * n
+    sum_up(rows, ints[IN_PROCESS], totals, at, sources, clock, warm_up)
+    sum_up(rows, ints[STARTED], totals, at + sources, sources, clock, warm_up)
+    sum_up(rows, ints[ORDERED], totals, at + 2 * sources, sources, clock, warm_up)
+    at += 3 * sources
+    sum_squares(rows, ints[ORDERED], totals, at, sources, clock, warm_up)
+    sum_squares(rows, ints[DEMAND], totals, at + sources, n, clock, warm_up)
 
 
 @compiled
-def _sum(rows, totals, row, total, count, clock, warm_up, counted):
+def sum_up(rows, row, totals, total, count, clock, warm_up):
+    """Add rows to totals in the environments past their warm-up."""
     for k in range(count):
         for e in range(clock.size):
-            if counted or clock[e] >= warm_up:
-                totals[total + k, e] += rows[row + k, e]
+            totals[total + k, e] += rows[row + k, e] if clock[e] >= warm_up else 0.0
 
 
 @compiled
-def _sum_squares(rows, totals, row, total, count, clock, warm_up):
+def sum_squares(rows, row, totals, total, count, clock, warm_up):
+    """Add squares of rows to totals in the environments past their warm-up."""
     for k in range(count):
         for e in range(clock.size):
             units = np.float64(rows[row + k, e])
             totals[total + k, e] += units * units if clock[e] >= warm_up else 0.0
-
-
-@entry_point
-def observe(net, door, rows, clock, forecast, periods, seen):
-    """Write what may be known at the start of the period that each clock shows, [D, B]."""
-    lanes, last, markets = rows.shape[2], forecast.shape[0] - 1, net.head[M]
-    for block in range(rows.shape[0]):
-        first = block * lanes
-        width = min(lanes, clock.size - first)
-        for d in range(door.seen.size):
-            out, what, scale = seen[d, first : first + width], door.seen[d], door.scale[d]
-            floor, ceiling = door.floor[d], door.ceiling[d]
-            if what >= 0:
-                row = rows[block, what]
-                for e in range(width):
-                    out[e] = min(max(row[e] / scale, floor), ceiling)
-            elif what == TIME_LEFT:
-                for e in range(width):
-                    out[e] = min(max((periods - clock[first + e]) / (periods * scale), floor), ceiling)
-            else:
-                h, m = (FIRST_FORECAST - what) // markets, (FIRST_FORECAST - what) % markets
-                for e in range(width):
-                    foreseen = forecast[min(clock[first + e], last), h, m, first + e]
-                    out[e] = min(max(foreseen / scale, floor), ceiling)

@@ -15,11 +15,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from pushpull.envs.decoupling import ZONES, decoupling_lines, stage_zones, zones_in_order
+from pushpull.envs.decoupling import ZONES, decoupling_lines, decoupling_points, stage_zones, zones_in_order
 from pushpull.envs.network import ALL_PUSH, Network
 
 # Sizes in page units, width and height; drawing.py decides how many pixels a unit has.
-TILE = (1.6, 0.95)  # a stage's stock
+TILE = (1.6, 0.95)  # a stage's stock; higher where its sources need it
 LANE = (1.35, 0.8)  # one of its sources, at the left of the tile
 SUPPLY = (0.5, 0.5)
 MARKET = (1.3, 0.9)
@@ -107,7 +107,7 @@ def layout(network: Network) -> Layout:
     return Layout(
         width=max(page.right[line[-1]] for line in page.lines) + MARGIN + page.tracks,
         height=page.bottom[-1] + MARGIN,
-        tiles=tuple(Box(box.right - TILE[0], box.centre[1] - TILE[1] / 2, *TILE) for box in stages),
+        tiles=tuple(Box(box.right - TILE[0], box.top, TILE[0], box.height) for box in stages),
         lanes=tuple(lanes),
         supplies={
             route.source: _box(nodes[route.nodes[0]], page)
@@ -121,7 +121,7 @@ def layout(network: Network) -> Layout:
         },
         arcs=tuple(_arc(network, nodes, routes, route, lanes, page) for route in routes),
         zones=_zones(network, nodes, page),
-        decoupling=_decoupling(network, nodes, page),
+        decoupling=_decoupling(network, nodes, page, stages),
     )
 
 
@@ -452,8 +452,13 @@ def _zones(network: Network, nodes: list[_Node], page: _Page) -> tuple[tuple[str
     return tuple(boxes)
 
 
-def _decoupling(network: Network, nodes: list[_Node], page: _Page) -> tuple[tuple[str, Box], ...]:
-    """Return the decoupling lines."""
+def _decoupling(
+    network: Network, nodes: list[_Node], page: _Page, stages: Sequence[Box]
+) -> tuple[tuple[str, Box], ...]:
+    """Return the decoupling lines: between zones, or behind each stage where push ends."""
+    if not zones_in_order(network):
+        ends = [stages[network.stage_names.index(name)] for name in decoupling_points(network)]
+        return tuple(("push ends", Box(box.right + 0.13, box.top - 0.1, 0.0, box.height + 0.2)) for box in ends)
     starts = _starts(network, nodes)
     return tuple(
         (words, _band(page, page.line(starts[zone]), page.edge(starts[zone]), page.edge(starts[zone])))

@@ -1,11 +1,12 @@
 """How a chain is shown: a scene as text, as a picture or in a window; the network itself as tables or a drawing.
 
 `text` and `picture` are functions of a `Scene`, so showing a chain never touches it. What needs matplotlib is in
-``drawing.py``, imported when first called.
+``drawing.py`` and ``frames.py``, imported when first called.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,9 +76,10 @@ def describe(network: Network) -> str:
     sources = []
     for i in reading_order(network):
         stage = network.stages[names[i]]
-        load = rates[i] / sum(network.sources[j].capacity for j in network.sources_of[i])
+        capacity = sum(network.sources[j].capacity for j in network.sources_of[i])
+        load = "-" if math.isinf(capacity) else f"{rates[i] / capacity:.0%}"
         of_stage = [*map(amount, (stage.initial_on_hand, stage.holding_cost))]
-        of_stage += [amount(rates[i]), f"{load:.0%}"] if known else ["?", "?"]
+        of_stage += [amount(rates[i]), load] if known else ["?", "?"]
         for j in network.sources_of[i]:
             source = network.sources[j]
             of_source = [amount(source.lead_time), amount(source.capacity), amount(source.unit_cost)]
@@ -95,8 +97,7 @@ def describe(network: Network) -> str:
         for i, market in network.markets.items()
     ]
     facts = {
-        "decoupling point": " and ".join(points)
-        + MEANING.get(points[0], ": pushed up to its stock, pulled from there on"),
+        "decoupling point": " and ".join(points) + MEANING.get(points[0], ": push up to there, pull beyond"),
         "stage order": " > ".join(names[i] for i in network.stage_order),
         "each period": ", ".join(network.sequence),
         "units": f"{network.units}; scarce stock is shared by {network.allocation} allocation",
@@ -132,23 +133,23 @@ def describe(network: Network) -> str:
 
 def picture(scene: Scene) -> np.ndarray:
     """Return the scene as an image, uint8 [height, width, 3]."""
-    from pushpull.envs import drawing
+    from pushpull.envs import frames
 
-    return drawing.picture(scene)
+    return frames.picture(scene)
 
 
 def show(scene: Scene) -> None:
     """Show the scene in a window; without a display, say so once and do nothing."""
-    from pushpull.envs import drawing
+    from pushpull.envs import frames
 
-    drawing.show(scene)
+    frames.show(scene)
 
 
 def close() -> None:
     """Close the window of `show`."""
-    from pushpull.envs import drawing
+    from pushpull.envs import frames
 
-    drawing.close()
+    frames.close()
 
 
 def draw_network(network: Network, path: str | Path) -> None:

@@ -1,4 +1,4 @@
-"""What computes a batch of environments: `ArrayWorld` by the definition, `CompiledWorld` by the kernel, proved equal."""
+"""What computes a batch of environments: `ArrayWorld` by the definition, or `CompiledWorld` by the kernel."""
 
 from __future__ import annotations
 
