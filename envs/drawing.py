@@ -30,7 +30,6 @@ from pushpull.envs.layout import Arc, Box, layout
 from pushpull.envs.network import Network
 from pushpull.envs.words import amount, in_words
 
-
 Align = Literal["left", "center", "right"]
 
 

@@ -42,6 +42,7 @@ from pushpull.envs.words import amount
 
 MOST_NUMBERS = 4  # lead time up to which every period's units are written
 DUST = 1e-6  # units that are no difference
+TITLE = "pushpull"  # of the window
 PAUSE = 0.25  # seconds that the window shows a picture
 
 
@@ -212,6 +213,8 @@ def _show_market(frame: Frame, i: int, flows: Flows) -> None:
 def show(scene: Scene) -> None:
     """Show the scene in a window; where none can be opened, warn once and go on."""
     global _window, _headless
+    if _window is not None and _window.closed:
+        _window = None
     if _window is None and not _headless:
         _window = _open_window()
         _headless = _window is None
@@ -233,7 +236,7 @@ class Window:
     def __init__(self) -> None:
         import matplotlib.pyplot as plt
 
-        self.figure = plt.figure("pushpull")
+        self.figure = plt.figure(TITLE)
         self.image = None
 
     def show(self, pixels: np.ndarray) -> None:
@@ -248,6 +251,13 @@ class Window:
         self.image.set_data(pixels)
         self.figure.canvas.draw_idle()
         self.figure.canvas.start_event_loop(PAUSE)
+
+    @property
+    def closed(self) -> bool:
+        """Whether someone has closed the window."""
+        import matplotlib.pyplot as plt
+
+        return not plt.fignum_exists(TITLE)
 
     def close(self) -> None:
         """Close the window."""
