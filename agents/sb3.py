@@ -207,8 +207,10 @@ def _start_as_constant(model: OnPolicyAlgorithm, environment: PushPullVecEnv) ->
     view = environment.task.engine.view()
     action = make_policy("constant", view.network).act(view)[:1]
     bias = ActionSpace(view.network, "normalised").from_physical(action)[0]
+    head = model.policy.action_net
+    assert isinstance(head, torch.nn.Linear)
     with torch.no_grad():
-        model.policy.action_net.bias.copy_(torch.as_tensor(bias))
+        head.bias.copy_(torch.as_tensor(bias))
 
 
 def _policy(shape: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """A small chain, and the command line called from within."""
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -34,6 +36,11 @@ class Answer(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def read_table(path: Path, **arguments: Any) -> Any:
+    """Read a CSV file; of no type, since pandas gives its columns too many."""
+    return pd.read_csv(path, **arguments)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pushpull.envs import InputError, Network
 from pushpull.experiments import compare, figure
 from pushpull.experiments.results import comparison
 
-from .conftest import SMALL_PPO
+from .conftest import SMALL_PPO, read_table
 
 WORDS = ("compare", "agent=[constant,base_stock,pure_push,ppo]", "observation=standard", "episodes=6", *SMALL_PPO)
 
@@ -37,10 +37,10 @@ def test_a_comparison_writes_all_its_parts(pushpull, runs, chain):
     }
     assert {name.split("/")[1] for name in logs} == {"constant", "base_stock", "pure_push", "ppo", "ppo-seed3-training"}
 
-    episodes = pd.read_csv(folder / "episodes.csv")
+    episodes = read_table(folder / "episodes.csv")
     assert episodes.groupby("agent").size().to_dict() == {"constant": 6, "base_stock": 6, "pure_push": 6, "ppo": 6}
     assert all(sorted(own["world"]) == list(range(6)) for _, own in episodes.groupby("agent"))
-    table = pd.read_csv(folder / "comparison.csv")
+    table = read_table(folder / "comparison.csv")
     assert list(table["profit"]) == sorted(table["profit"], reverse=True)
     assert np.allclose(table["profit"], comparison(episodes)["profit"])
     assert table["training_seconds"].notna().tolist() == table["learned"].tolist()
@@ -57,9 +57,7 @@ def test_a_comparison_writes_all_its_parts(pushpull, runs, chain):
 def test_the_same_words_give_the_same_episodes(pushpull, runs, chain):
     for _ in range(2):
         assert pushpull(*WORDS, f"network={chain}").code == 0
-    first, second = (
-        pd.read_csv(folder / "episodes.csv").drop(columns="training_seconds") for folder in runs("compare")
-    )
+    first, second = (read_table(folder / "episodes.csv").drop(columns="training_seconds") for folder in runs("compare"))
     pd.testing.assert_frame_equal(first, second)
 
 
@@ -68,7 +66,7 @@ def test_agents_at_other_decoupling_points_meet_the_same_demand(pushpull, runs, 
     pushpull("compare", "agent=[base_stock,pure_push,pure_pull]", "episodes=5", f"network={chain}",
              "network.stages.item.initial_on_hand=1000")  # fmt: skip
     (folder,) = runs("compare")
-    episodes = pd.read_csv(folder / "episodes.csv")
+    episodes = read_table(folder / "episodes.csv")
     revenue = episodes.pivot(index="world", columns="agent", values="revenue")
     assert (revenue["pure_push"] == revenue["base_stock"]).all() and (
         revenue["pure_pull"] == revenue["base_stock"]
@@ -82,9 +80,9 @@ def test_several_training_seeds_are_the_unit_of_the_learned_agent(pushpull, runs
     assert "over 2 training seeds or 6 episodes" in answer.out
     (folder,) = runs("compare")
     assert folder.name.endswith("-seed0-1")
-    table = pd.read_csv(folder / "comparison.csv").set_index("agent")
+    table = read_table(folder / "comparison.csv").set_index("agent")
     assert table["unit"]["ppo"] == "training seeds" and table["observations"]["ppo"] == 2
-    assert len(pd.read_csv(folder / "episodes.csv")) == 6 * 5
+    assert len(read_table(folder / "episodes.csv")) == 6 * 5
 
 
 @pytest.mark.parametrize(

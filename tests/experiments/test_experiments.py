@@ -1,10 +1,11 @@
 """Every file of configs/experiment runs, at a reduced size."""
 
-import pandas as pd
 import pytest
 import yaml
 
 from pushpull.experiments.options import CONFIGS, read
+
+from .conftest import read_table
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
 SMALL = ("steps=64", "num_envs=4", "parameters.n_steps=16", "parameters.batch_size=64", "parameters.n_epochs=1")
@@ -17,7 +18,7 @@ def test_every_experiment_runs(pushpull, runs, name):
     (folder,) = runs("compare")
     chosen = yaml.safe_load((CONFIGS / "experiment" / f"{name}.yaml").read_text())
     agents = next(entry["override /agent"] for entry in chosen["defaults"] if "override /agent" in entry)
-    assert set(pd.read_csv(folder / "comparison.csv")["agent"]) == set(agents)
+    assert set(read_table(folder / "comparison.csv")["agent"]) == set(agents)
     assert folder.name.endswith(f"-{chosen['network']}-seed0")
     assert " the best heuristic" in answer.out
 

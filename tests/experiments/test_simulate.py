@@ -6,7 +6,7 @@ import pytest
 
 from pushpull.envs import Network, replay
 
-from .conftest import SMALL_PPO
+from .conftest import SMALL_PPO, read_table
 
 DEMAND = [10, 12, 7, 0, 15, 30, 9, 11, 10, 8, 13, 10]
 
@@ -23,7 +23,7 @@ def test_the_trajectory_equals_the_replay_of_its_actions(pushpull, runs, chain, 
     assert answer.code == 0, answer.err
     (folder,) = runs("simulate")
     assert {path.name for path in folder.iterdir()} == {"config.yaml", "trajectory.csv", "kpis.csv"}
-    rows = pd.read_csv(folder / "trajectory.csv", index_col="period")
+    rows = read_table(folder / "trajectory.csv", index_col="period")
     assert rows["demand.item"].tolist() == DEMAND
     actions = rows[["action.part.push_quantity", "action.item.pull_threshold"]].to_numpy().tolist()
     played = replay(Network.from_yaml(chain), actions, [{"item": units} for units in DEMAND]).to_pandas()
@@ -31,7 +31,7 @@ def test_the_trajectory_equals_the_replay_of_its_actions(pushpull, runs, chain, 
     assert {"on_hand.part", "owed.item", "order.part", "start.item", "shipped.item", "cost.holding"} <= set(same)
     assert np.allclose(rows[same], played[same])
     assert np.allclose(rows["cost"], played["total_cost"])
-    kpis = pd.read_csv(folder / "kpis.csv", index_col="kpi")["value"]
+    kpis = read_table(folder / "kpis.csv", index_col="kpi")["value"]
     assert kpis["cost"] == pytest.approx(rows["cost"][2:].mean())  # past the warm-up
     assert kpis["revenue"] == pytest.approx(rows["revenue"][2:].mean())
 
@@ -40,7 +40,7 @@ def test_one_column_serves_the_only_market_whatever_its_name(pushpull, runs, cha
     pd.DataFrame({"sales": DEMAND}).to_csv(tmp_path / "sales.csv", index=False)
     assert pushpull("simulate", f"network={chain}", f"demand={tmp_path}/sales.csv").code == 0
     (folder,) = runs("simulate")
-    assert pd.read_csv(folder / "trajectory.csv")["demand.item"].tolist() == DEMAND
+    assert read_table(folder / "trajectory.csv")["demand.item"].tolist() == DEMAND
 
 
 def test_policies_do_not_foresee_the_history(pushpull, runs, chain, tmp_path):
@@ -48,7 +48,7 @@ def test_policies_do_not_foresee_the_history(pushpull, runs, chain, tmp_path):
     for k, last in enumerate((0, 50)):
         pd.DataFrame({"item": [*DEMAND[:-2], last, 10]}).to_csv(tmp_path / f"{k}.csv", index=False)
         assert pushpull("simulate", f"network={chain}", f"demand={tmp_path}/{k}.csv", "agent=forecast_push").code == 0
-    first, second = (pd.read_csv(folder / "trajectory.csv") for folder in runs("simulate"))
+    first, second = (read_table(folder / "trajectory.csv") for folder in runs("simulate"))
     actions = [name for name in first if name.startswith("action.")]
     assert np.array_equal(first[actions][:11], second[actions][:11])
     assert not np.array_equal(first[actions][11:], second[actions][11:])

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from .conftest import SMALL_PPO
+from .conftest import SMALL_PPO, read_table
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_training_writes_model_settings_logs_and_kpis(trained):
     assert trained.name.endswith("-two_stages-ppo-seed0")
     names = {path.name for path in trained.iterdir()}
     assert names == {"config.yaml", "episodes.csv", "kpis.csv", "models", "tensorboard"}
-    kpis = pd.read_csv(trained / "kpis.csv")
+    kpis = read_table(trained / "kpis.csv")
     assert kpis["agent"].tolist() == ["ppo"] and kpis["observations"].tolist() == [5]
     assert 0 <= kpis["fill_rate"][0] <= 1
     assert yaml.safe_load((trained / "models/ppo-seed0/agent.yaml").read_text())["decoupling_point"] == ["market"]
@@ -31,10 +31,10 @@ def test_evaluating_a_run_gives_the_episodes_it_was_tested_on(trained, pushpull,
     answer = pushpull("evaluate", f"run={trained}", "episodes=5", "agent=[base_stock,constant]")
     assert answer.code == 0, answer.err
     (folder,) = runs("evaluate")
-    again = pd.read_csv(folder / "episodes.csv")
+    again = read_table(folder / "episodes.csv")
     assert set(again["agent"]) == {"ppo", "base_stock", "constant"}
     own = again[again["agent"] == "ppo"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(own, pd.read_csv(trained / "episodes.csv"), check_dtype=False)
+    pd.testing.assert_frame_equal(own, read_table(trained / "episodes.csv"), check_dtype=False)
     assert "ppo" in answer.out and "the best heuristic" in answer.out
     assert (folder / "comparison.csv").is_file()
 
@@ -43,7 +43,7 @@ def test_a_run_can_be_evaluated_on_a_changed_network(trained, pushpull, runs):
     for demand in (10, 20):
         change = f"network.stages.item.market.demand.mean={demand}"
         assert pushpull("evaluate", f"run={trained}", "episodes=5", change).code == 0
-    same, more = (pd.read_csv(folder / "comparison.csv").set_index("agent") for folder in runs("evaluate"))
+    same, more = (read_table(folder / "comparison.csv").set_index("agent") for folder in runs("evaluate"))
     assert more["cost.backorder"]["ppo"] > same["cost.backorder"]["ppo"]
 
 
@@ -67,6 +67,6 @@ def test_multirun_runs_every_combination(pushpull, runs, chain):
     assert "job 4 of 4" in answer.out
     found = set()
     for folder in runs("evaluate"):
-        episodes = pd.read_csv(folder / "episodes.csv")
+        episodes = read_table(folder / "episodes.csv")
         found.add((episodes["agent"][0], episodes["world"][0]))
     assert found == {("constant", 0), ("constant", 100), ("base_stock", 0), ("base_stock", 100)}
