@@ -99,6 +99,13 @@ def test_an_order_delay_keeps_orders_from_the_supplier():
     assert_rows(history.receipt[:, 0], [0, 0, 0, 7])
 
 
+def test_a_delayed_order_joins_those_that_wait():
+    # 5 and then 3 ordered, at the source a period later, started 4 a period: 4, then 1 + 3.
+    history = play(shop({"order_delay": 1, "capacity": 4}), [[5], [8], [8]])
+    assert_rows(history.order[:, 0], [5, 3, 0])
+    assert_rows(history.start[:, 0], [0, 4, 4])
+
+
 def test_a_delayed_order_is_unknown_to_the_supplier():
     # The plant keeps 0 in position: it sees the shop's order of 3, and orders 3 itself, in period 1.
     history = play(line({"order_delay": 1}), [[0, 3], [0, 3]])
@@ -213,10 +220,12 @@ def test_one_lot_at_most_where_so_stated():
 
 
 def test_smoothed_rule_closes_a_share_of_the_gap():
-    # Forecast 4, position 2, s = 10, adjust_time 2: 4 + (10 - 4 - 2) / 2 = 6.
+    # Forecast 4, position 2, s = 10, adjust_time 2: 4 + (10 - 4 - 2) / 2 = 6; with s = 11 it is 6.5, in units 6.
     market = {"demand": {"kind": "deterministic", "values": [4]}}
     stages = shop({"lot": {"rule": "smoothed", "adjust_time": 2}}, initial_on_hand=2, market=market)
     assert_rows(play(stages, [[10]]).order, [[6]])
+    assert_rows(play(stages, [[11]]).order, [[6]])
+    assert_rows(play(stages, [[11]], units="real").order, [[6.5]])
 
 
 def test_smoothed_rule_translates_the_forecast_through_the_bill_of_materials():
@@ -312,6 +321,20 @@ def test_physical_position_over_the_line_is_conwip():
     assert_rows(play(stages, [[10, NEVER]]).order, [[2, 0]])
 
 
+def test_physical_position_counts_downstream_stock_in_own_units():
+    # 2 plant units in a shop unit: 3 + 2 x (4 in the pipeline + 1 on the shelf) = 13; with 15 cards release 2.
+    stages = line({"inputs": {"plant": 2}, "lead_time": 2, "initial_pipeline": [0, 4]}, 3, initial_on_hand=1)
+    stages["plant"]["sources"][0] |= {"basis": "physical", "over": ["plant", "shop"]}
+    assert_rows(play(stages, [[15, NEVER]]).order, [[2, 0]])
+
+
+def test_an_order_on_its_way_hangs_on_a_card():
+    # 5 cards, all on the order of period 0, which travels in period 1 and waits in period 2: nothing more is ordered.
+    source = {"basis": "physical", "order_delay": 2, "disruption": {"affects": "start"}}
+    history = play(shop(source), [[5]] * 3, available=[[1], [1], [0]])
+    assert_rows(history.order[:, 0], [5, 0, 0])
+
+
 def test_units_held_by_a_receipt_disruption_stay_in_the_position():
     # 4 due wait outside; position 4, so up to 6 orders 2.
     source = {"initial_pipeline": [4], "disruption": {"affects": "receipt"}}
@@ -346,8 +369,10 @@ def test_cards_over_a_line_stop_a_push_release():
 
 
 def test_a_full_loop_takes_no_order_even_when_overfull():
-    # Limit 2, 5 on hand: room 0, not -3.
-    assert_rows(play(shop({"cards": {"limit": 2}}, initial_on_hand=5), [[9]]).order, [[0]])
+    # Limit 2, 5 on hand: room 0, not -3; pull and push alike.
+    stages = shop({"cards": {"limit": 2}}, initial_on_hand=5)
+    for point in ("supply", "market"):
+        assert_rows(play(stages, [[9]], decoupling_point=point).order, [[0]])
 
 
 # --- starts: capacity and allocation -------------------------------------------------------------------------------
@@ -398,6 +423,11 @@ def test_priority_of_integer_lots_leaves_a_rest_for_the_next():
 def test_capacity_limits_a_want_before_it_is_rationed():
     # East wants 9 but can make 4: needs 4 and 6 share 5 as 2 and 3.
     assert_rows(play(fork({"capacity": 4}, {}, 5), [[NEVER, 9, 6]]).start, [[0, 2, 3]])
+
+
+def test_capacity_is_floored_before_a_want_is_rationed():
+    # East wants 9 but can make 3 of its 3.5: needs 3 and 6 share 6 as 2 and 4; 3.5 and 6 would leave west 3.
+    assert_rows(play(fork({"capacity": 3.5}, {}, 6), [[NEVER, 9, 6]]).start, [[0, 2, 4]])
 
 
 def test_the_market_is_served_before_downstream_draws():
@@ -593,6 +623,14 @@ def test_a_receipt_disruption_holds_zero_lead_units_too():
     history = play(shop(source), [[5], [5]], available=[[0], [1]])
     assert_rows(history.start[:, 0], [5, 0])
     assert_rows(history.on_hand[:, 0], [0, 5])
+
+
+def test_units_held_outside_add_up():
+    # 5 and 4 start while receipts are down, 3 more when they are up again: 12 come in together.
+    source = {"lead_time": 0, "disruption": {"affects": "receipt"}}
+    history = play(shop(source), [[5], [4], [3]], available=[[0], [0], [1]], decoupling_point="market")
+    assert_rows(history.receipt[:, 0], [0, 0, 12])
+    assert_rows(history.on_hand[:, 0], [0, 0, 12])
 
 
 def test_a_share_of_availability_stops_nothing_but_capacity():
