@@ -106,6 +106,8 @@ class Constant(_Columns):
         The chain.
     quantity, threshold, gap : mapping of str to float, optional
         Units by source name, where the derived ones are not wanted.
+    service_level : float, optional
+        Share of demand over its exposure that derived thresholds cover; by default what costs imply.
     """
 
     def __init__(
@@ -114,9 +116,10 @@ class Constant(_Columns):
         quantity: Mapping[str, float] | None = None,
         threshold: Mapping[str, float] | None = None,
         gap: Mapping[str, float] | None = None,
+        service_level: float | None = None,
     ):
         super().__init__(network)
-        levels = order_levels(network)
+        levels = order_levels(network, service_level)
         self._reviews = np.array([source.review_period for source in network.sources])[:, None]
         self._quantity = _given("quantity", quantity, mean_releases(network), network)[:, None]
         self._threshold = _given("threshold", threshold, levels.reorder_point, network)[:, None]

@@ -61,7 +61,8 @@ class LeadTimeDemand:
         if self.variance == 0:
             return float(np.quantile(self._windows(periods), share, method="inverted_cdf"))
         if self.seasonal:
-            return gamma_quantile(share, *self.moments(periods))
+            level = gamma_quantile(share, *self.moments(periods))
+            return float(np.ceil(level)) if self._units == "integer" else level
         return demands.lead_time_quantile(self._demand, self._units, periods, share)
 
     def _windows(self, periods: int) -> np.ndarray:
@@ -96,6 +97,8 @@ class LeadTimeDemand:
         """
         if self._forecast.kind == "noisy":
             return self.variance * float(np.sum(1 - self.reliability(end)[first:]))
+        if self._forecast.kind == "true_mean" and self.variance == 0:
+            return 0.0
         if self._forecast.kind in ("true_mean", "none") or end > self._horizon:
             return self.moments(end - first)[1]
         total, forecast = self._trials()

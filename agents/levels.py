@@ -137,8 +137,8 @@ def echelons(chain: Chain) -> dict[tuple[int, int], float]:
     With H the local holding cost of the stage, H+ of its inputs, H1 of the last stage and b the shortage cost, the
     optimal level of a serial chain lies between the quantiles of demand over the echelon exposure at
     (b + H+) / (b + H1) and (b + H+) / (b + H), and their average is near optimal (Shang & Song 2003, Management Science
-    49(5)). At the last stage both are the newsvendor's critical ratio, exact by Clark & Scarf (1960). A stage cannot
-    use more than its supplier's echelon holds, so levels are cut to those upstream.
+    49(5)), in whole units its whole part. At the last stage both are the newsvendor's critical ratio, exact by Clark &
+    Scarf (1960). A stage cannot use more than its supplier's echelon holds, so levels are cut to those upstream.
     """
     network = chain.network
     level: dict[tuple[int, int], float] = {}
@@ -147,13 +147,14 @@ def echelons(chain: Chain) -> dict[tuple[int, int], float]:
             j, m = service.source, service.market
             periods = service.exposure + service.lag + service.later
             quantiles = [chain.demand[m].quantile(periods, share) for share in critical_ratios(chain, service)]
+            average = float(np.mean(quantiles))
             above = [
                 level[supply.source, m]
                 for supplier, _ in network.inputs[j]
                 for supply in chain.services[chain.regular[supplier]]
                 if supply.user == service and not supply.answers
             ]
-            level[j, m] = min([float(np.mean(quantiles)), *above])
+            level[j, m] = min([np.floor(average) if network.units == "integer" else average, *above])
     return level
 
 
@@ -203,6 +204,8 @@ def installations(chain: Chain, echelon: dict[tuple[int, int], float]) -> np.nda
             moments = chain.moments(j)
             level[j] = _solve(lambda y, moments=moments: -gamma_shortage(y, *moments), -short)
         level[j] = with_delays(chain, j, level[j])
+        if chain.network.units == "integer":
+            level[j] = np.rint(level[j])
         if chain.service_level is None and any(service.penalty > 0 for service in own):
             worth = any(avoided_cost(chain.network, service) > 0 for service in own)
             level[j] = level[j] if worth else -np.inf
@@ -212,10 +215,8 @@ def installations(chain: Chain, echelon: dict[tuple[int, int], float]) -> np.nda
 def with_delays(chain: Chain, j: int, level: float) -> float:
     """Let a level also cover what waits for capacity and what the smoothed rule leaves open.
 
-    Behind capacity c a shortfall V' = max(0, V + demand - c) builds up. After T periods its cumulants are the sums over
-    n = 1 to T of E max(0, S_n)^k / n, S_n being the demand of n periods less n c (Spitzer 1956), here taken as normal.
     Smoothing over A periods leaves an open order of variance sd^2 (A - 1)^2 / (2 A - 1), from its recursion
-    e' = (1 - 1 / A) (e + demand - mean).
+    e' = (1 - 1 / A) (e + demand - mean). For what waits see `shortfall_moments`.
     """
     network, lot = chain.network, chain.network.sources[j].lot
     mean, variance = chain.moments(j)
@@ -231,7 +232,12 @@ def with_delays(chain: Chain, j: int, level: float) -> float:
 
 
 def shortfall_moments(spare: float, variance: float, periods: int) -> tuple[float, float]:
-    """Return mean and variance of the shortfall behind a capacity that exceeds the demand rate by `spare`."""
+    """Return mean and variance of the shortfall behind a capacity that exceeds the demand rate by `spare`.
+
+    The shortfall V' = max(0, V + demand - capacity) has mean sum over n = 1 to T of E max(0, S_n) / n after T periods,
+    and in the long run variance sum of E max(0, S_n)^2 / n, S_n being the demand of n periods less their capacity
+    (Spitzer 1956), here taken as normal. The variance is cut to that of reflected Brownian motion after T periods.
+    """
     if spare == np.inf:
         return 0.0, 0.0
     n = np.arange(1, periods + 1)
@@ -240,7 +246,7 @@ def shortfall_moments(spare: float, variance: float, periods: int) -> tuple[floa
     density, above = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), special.ndtr(z)
     first = sd * (density + z * above)
     second = sd**2 * ((z**2 + 1) * above + z * density)
-    return float(np.sum(first / n)), float(np.sum(second / n))
+    return float(np.sum(first / n)), min(float(np.sum(second / n)), (1 - 2 / np.pi) * variance * periods)
 
 
 def capacity(chain: Chain, j: int) -> float:

@@ -1,0 +1,140 @@
+"""Demand over lead times against scipy, hand counts and the demand process itself."""
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from pushpull.agents.lead_time_demand import LeadTimeDemand, gamma_cdf, gamma_quantile, gamma_shortage
+from pushpull.envs import Network
+from pushpull.envs.exogenous import draw
+
+
+def shop(demand, forecast=None, units="integer", horizon=40):
+    market = {"demand": demand, "forecast": forecast or {"kind": "true_mean"}}
+    return Network.from_dict(
+        {
+            "units": units,
+            "horizon": horizon,
+            "decoupling_point": "supply",
+            "stages": {"shop": {"sources": [{}], "market": market}},
+        }
+    )
+
+
+def lead_time_demand(*args, **settings):
+    return LeadTimeDemand(shop(*args, **settings), 0)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9, 0.99])
+def test_poisson_adds_up(share):
+    demand = lead_time_demand({"kind": "poisson", "mean": 7})
+    assert demand.moments(3) == pytest.approx((21, 21))
+    assert demand.quantile(3, share) == stats.poisson.ppf(share, 21)
+    assert demand.quantile(0, share) == 0
+    assert not demand.seasonal
+
+
+def test_season_moves_the_profile_and_not_the_spread():
+    season = [0.5, 1.5, 1.0, 1.0]
+    demand = lead_time_demand({"kind": "poisson", "mean": 8, "season": season})
+    assert demand.seasonal
+    np.testing.assert_allclose(demand.profile(6), [4, 12, 8, 8, 4, 12])
+    assert demand.moments(2) == pytest.approx((16, 16))
+    assert demand.quantile(2, 0.9) == np.ceil(stats.gamma.ppf(0.9, a=16))
+
+
+def test_demand_known_beforehand_is_not_foreseen():
+    values = [1, 2, 3, 4]
+    demand = lead_time_demand({"kind": "deterministic", "values": values}, horizon=4)
+    windows = [1 + 2, 2 + 3, 3 + 4, 4 + 4]
+    assert demand.moments(2) == pytest.approx((np.mean(windows), np.var(windows)))
+    assert [demand.quantile(2, share) for share in (0.25, 0.5, 0.75, 1)] == windows
+    np.testing.assert_array_equal(demand.profile(3), [2.5] * 3)
+
+
+def test_a_history_replayed_from_anywhere_keeps_its_correlation(tmp_path):
+    rows = [0, 0, 10, 10]
+    file = tmp_path / "history.csv"
+    file.write_text("units\n" + "\n".join(map(str, rows)))
+    demand = lead_time_demand({"kind": "trace", "file": str(file), "column": "units", "start": "random"})
+    assert demand.moments(2) == pytest.approx((10, np.var([0, 10, 20, 10])))
+    assert demand.quantile(2, 0.25) == 0
+    assert demand.quantile(2, 0.5) == 10
+
+
+# --- forecasts --------------------------------------------------------------------------------------------------------
+
+
+def test_a_noisy_forecast_is_weighed_against_the_profile():
+    noisy = {"kind": "noisy", "horizon": 3, "error": 0.2, "error_growth": 0.5}
+    demand = lead_time_demand({"kind": "poisson", "mean": 25}, noisy)
+    errors = (25 * 0.2 * np.array([1, 1.5, 2])) ** 2
+    np.testing.assert_allclose(demand.reliability(4), [*(25 / (25 + errors)), 0])
+    left = [*(25 * errors / (25 + errors)), 25]
+    assert demand.forecast_variance(0, 4) == pytest.approx(sum(left))
+    assert demand.forecast_variance(1, 3) == pytest.approx(sum(left[1:3]))
+
+
+def test_the_weighed_forecast_errs_as_said():
+    noisy = {"kind": "noisy", "horizon": 4, "error": 0.3}
+    network = shop({"kind": "poisson", "mean": 20}, noisy, horizon=200)
+    demand = LeadTimeDemand(network, 0)
+    traces = draw(network, 200, [(seed, 0) for seed in range(50)])
+    weight = demand.reliability(4)[:, None]
+    expected = 20 + weight * (traces.forecast[:, :, 0] - 20)
+    errors = traces.demand[3:, 0] - expected[:-3, 3]
+    assert errors.var() == pytest.approx(demand.forecast_variance(3, 4), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("forecast", "excess"),
+    [({"kind": "moving_average", "window": 8}, 1 / 8), ({"kind": "exponential_smoothing", "alpha": 0.2}, 0.2 / 1.8)],
+    ids=["moving average", "smoothing"],
+)
+def test_a_forecast_from_history_errs_by_theory_where_demand_is_stationary(forecast, excess):
+    demand = lead_time_demand({"kind": "poisson", "mean": 20}, forecast, horizon=400)
+    periods = 4
+    theory = 20 * (periods + periods**2 * excess)
+    assert demand.forecast_variance(2, 2 + periods) == pytest.approx(theory, rel=0.06)
+
+
+def test_a_forecast_that_follows_the_season_errs_less_than_one_that_does_not(tmp_path):
+    rng = np.random.default_rng(1)
+    rows = rng.poisson(20, 700) + np.tile([0, 0, 0, 0, 0, 30, 60], 100)
+    file = tmp_path / "week.csv"
+    file.write_text("units\n" + "\n".join(map(str, rows)))
+    weekly = {"kind": "trace", "file": str(file), "column": "units", "start": "random"}
+    winters = {"kind": "holt_winters", "horizon": 7, "season_length": 7, "alpha": 0.05, "beta": 0, "gamma": 0.3}
+    with_season = lead_time_demand(weekly, winters, horizon=200).forecast_variance(1, 2)
+    without = lead_time_demand(weekly, {"kind": "moving_average", "window": 7}, horizon=200).forecast_variance(1, 2)
+    assert with_season < without / 2
+
+
+def test_the_true_mean_of_demand_known_beforehand_is_no_forecast_at_all_but_the_truth():
+    demand = lead_time_demand({"kind": "deterministic", "values": [1, 5, 9]})
+    assert demand.moments(2)[1] > 0
+    assert demand.forecast_variance(0, 2) == 0
+
+
+def test_without_a_forecast_the_profile_is_all_there_is():
+    demand = lead_time_demand({"kind": "poisson", "mean": 20}, {"kind": "none"})
+    assert not demand.reliability(5).any()
+    assert demand.forecast_variance(0, 3) == pytest.approx(60)
+
+
+# --- gamma ------------------------------------------------------------------------------------------------------------
+
+
+def test_gamma_by_its_moments():
+    mean, variance, y = 30.0, 90.0, 37.0
+    law = stats.gamma(a=mean**2 / variance, scale=variance / mean)
+    assert gamma_cdf(y, mean, variance) == pytest.approx(law.cdf(y))
+    assert gamma_quantile(0.9, mean, variance) == pytest.approx(law.ppf(0.9))
+    assert gamma_shortage(y, mean, variance) == pytest.approx(integrate.quad(law.sf, y, np.inf)[0])
+    assert gamma_shortage(-4.0, mean, variance) == 34
+
+
+def test_gamma_without_variance_is_a_constant():
+    assert [gamma_cdf(y, 5.0, 0.0) for y in (4.9, 5.0)] == [0, 1]
+    assert gamma_quantile(0.1, 5.0, 0.0) == 5
+    assert [gamma_shortage(y, 5.0, 0.0) for y in (3.0, 6.0)] == [2, 0]
