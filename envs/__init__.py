@@ -11,4 +11,8 @@ from pushpull.envs.simulate import simulate
 __all__ = ["History", "InputError", "Network", "load_network", "network_names", "replay", "simulate"]
 
 if "PushPull-v0" not in gymnasium.registry:
-    gymnasium.register("PushPull-v0", entry_point="pushpull.envs.gym_env:PushPullEnv")
+    gymnasium.register(
+        "PushPull-v0",
+        entry_point="pushpull.envs.gym_env:PushPullEnv",
+        vector_entry_point="pushpull.envs.vector_env:PushPullVectorEnv",
+    )

@@ -1,7 +1,8 @@
 """What a chain costs and how well it serves, from the flows of its periods.
 
 `costs` charges a period's flows by the terms of `COST_TERMS`; `cost` is their sum and profit is revenue less cost.
-`Totals` adds periods up, and `KPIS` holds every key performance indicator once, as a formula over totals.
+`Totals` adds periods up, and `KPIS` holds every key performance indicator once, as a formula over totals; those that
+are `RATIOS` of sums are also told while an episode runs.
 """
 
 from __future__ import annotations
@@ -72,11 +73,14 @@ class Totals:
     demand_squared: np.ndarray  # [N, B]
 
 
+PER_SOURCE = ("in_process", "start", "order", "order_squared")
+
+
 def no_totals(network: Network, batch: int) -> Totals:
     """Return totals of no period at all."""
     rows = {"costs": (len(COST_TERMS),)}
     rows |= {name: () for name in ("periods", "revenue", "discounted_profit")}
-    rows |= {name: (len(network.sources),) for name in ("in_process", "start", "order", "order_squared")}
+    rows |= {name: (len(network.sources),) for name in PER_SOURCE}
     return Totals(
         **{item.name: np.zeros((*rows.get(item.name, (len(network.stages),)), batch)) for item in fields(Totals)}
     )
@@ -109,61 +113,98 @@ def add_period(
     return Totals(discounted_profit=totals.discounted_profit + weight * profit, **added)
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray, empty: float) -> np.ndarray:
-    """Divide; where there is nothing to divide by, say `empty`."""
+@dataclass(frozen=True)
+class Ratio:
+    """A KPI that divides one weighted sum of totals by another.
+
+    `part` and `whole` give a weight to fields of `Totals`, or to one cost term (``cost.holding``), summed over their
+    rows; `markets` looks at the stages that sell only. Where the whole is nothing the KPI is `empty`.
+    """
+
+    part: Mapping[str, float]
+    whole: Mapping[str, float]
+    empty: float = 0.0
+    markets: bool = False
+
+    def __call__(self, network: Network, totals: Totals) -> np.ndarray:
+        """Return the KPI of each environment, [B]."""
+        part, whole = (
+            sum(weight * np.atleast_2d(getattr(totals, field))[rows].sum(axis=0) for field, rows, weight in side)
+            for side in self.terms(network)
+        )
+        return _divide(part, whole, self.empty)
+
+    def terms(self, network: Network) -> tuple[list[tuple[str, list[int], float]], ...]:
+        """Return both sides as (field, its rows, weight)."""
+        return tuple(
+            [(*self._rows(network, name), weight * self._times(network, name)) for name, weight in side.items()]
+            for side in (self.part, self.whole)
+        )
+
+    def _rows(self, network: Network, name: str) -> tuple[str, list[int]]:
+        if name.startswith("cost."):
+            return "costs", [COST_TERMS.index(name.removeprefix("cost."))]
+        if name in ("periods", "revenue"):
+            return name, [0]
+        if name == "costs":
+            return name, list(range(len(COST_TERMS)))
+        if name in PER_SOURCE:
+            return name, list(range(len(network.sources)))
+        return name, list(network.markets) if self.markets else list(range(len(network.stages)))
+
+    def _times(self, network: Network, name: str) -> int:
+        """Periods count once for each market that is looked at."""
+        return len(network.markets) if self.markets and name == "periods" else 1
+
+
+def _divide(part: np.ndarray, whole: np.ndarray, empty: float) -> np.ndarray:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), empty)
 
 
-def _per_period(totals: Totals, value: np.ndarray) -> np.ndarray:
-    return _ratio(value, totals.periods, 0.0)
-
-
-def _markets(network: Network, rows: np.ndarray) -> np.ndarray:
-    return rows[list(network.markets)]
-
-
-def _order_variance_ratio(network: Network, totals: Totals) -> np.ndarray:
+def bullwhip_ratio(network: Network, totals: Totals) -> np.ndarray:
     """Variance of the orders placed with outside suppliers over the variance of customer demand (Lee et al. 1997)."""
     outer = [j for j, inputs in enumerate(network.inputs) if not inputs]
     needs = network.requirements[[network.source_stage[j] for j in outer]]
     orders = _variance(totals.order[outer], totals.order_squared[outer], totals.periods).sum(axis=0)
     demand = (needs**2 @ _variance(totals.demand, totals.demand_squared, totals.periods)).sum(axis=0)
-    return _ratio(orders, demand, 0.0)
+    return _divide(orders, demand, 0.0)
 
 
 def _variance(total: np.ndarray, squares: np.ndarray, periods: np.ndarray) -> np.ndarray:
-    mean = _ratio(total, periods, 0.0)
-    return np.maximum(_ratio(squares, periods, 0.0) - mean**2, 0.0)
+    return np.maximum(_divide(squares, periods, 0.0) - _divide(total, periods, 0.0) ** 2, 0.0)
 
 
-KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
+PER_PERIOD = {"periods": 1.0}
+RATIOS: dict[str, Ratio] = {
     # money per period
-    "cost": lambda network, t: _per_period(t, t.costs.sum(axis=0)),
-    "revenue": lambda network, t: _per_period(t, t.revenue),
-    "profit": lambda network, t: _per_period(t, t.revenue - t.costs.sum(axis=0)),
+    "cost": Ratio({"costs": 1}, PER_PERIOD),
+    "revenue": Ratio({"revenue": 1}, PER_PERIOD),
+    "profit": Ratio({"revenue": 1, "costs": -1}, PER_PERIOD),
     # service: shares of units and of period-orders; a chain that was asked for nothing failed nobody
-    "fill_rate": lambda network, t: _ratio(t.shipped_on_time.sum(axis=0), t.demand.sum(axis=0), 1.0),
-    "otif": lambda network, t: _ratio(t.orders_in_full.sum(axis=0), t.orders.sum(axis=0), 1.0),
-    "stockout_frequency": lambda network, t: 1.0 - _ratio(t.orders_in_full.sum(axis=0), t.orders.sum(axis=0), 1.0),
-    "ready_rate": lambda network, t: _ratio(
-        _markets(network, t.ready).sum(axis=0), len(network.markets) * t.periods, 1.0
-    ),
-    "lost_share": lambda network, t: _ratio(t.lost.sum(axis=0), t.demand.sum(axis=0), 0.0),
-    "backlog": lambda network, t: _per_period(t, t.owed.sum(axis=0)),
+    "fill_rate": Ratio({"shipped_on_time": 1}, {"demand": 1}, empty=1.0),
+    "otif": Ratio({"orders_in_full": 1}, {"orders": 1}, empty=1.0),
+    "stockout_frequency": Ratio({"orders": 1, "orders_in_full": -1}, {"orders": 1}),
+    "ready_rate": Ratio({"ready": 1}, PER_PERIOD, empty=1.0, markets=True),
+    "lost_share": Ratio({"lost": 1}, {"demand": 1}),
+    "backlog": Ratio({"owed": 1}, PER_PERIOD),
     # stock: units per period, and how long it lasts
-    "stock": lambda network, t: _per_period(t, t.on_hand.sum(axis=0)),
-    "work_in_process": lambda network, t: _per_period(t, t.in_process.sum(axis=0)),
-    "days_of_inventory": lambda network, t: _ratio(
-        _markets(network, t.on_hand).sum(axis=0), _markets(network, t.shipped).sum(axis=0), 0.0
-    ),
-    "inventory_turnover": lambda network, t: _ratio(
-        _markets(network, t.shipped).sum(axis=0), _markets(network, t.on_hand).sum(axis=0), 0.0
-    ),
-    "bullwhip_ratio": _order_variance_ratio,
+    "stock": Ratio({"on_hand": 1}, PER_PERIOD),
+    "work_in_process": Ratio({"in_process": 1}, PER_PERIOD),
+    "days_of_inventory": Ratio({"on_hand": 1}, {"shipped": 1}, markets=True),
+    "inventory_turnover": Ratio({"shipped": 1}, {"on_hand": 1}, markets=True),
+    **{f"cost.{term}": Ratio({f"cost.{term}": 1}, PER_PERIOD) for term in COST_TERMS},
 }
+KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {**RATIOS, "bullwhip_ratio": bullwhip_ratio}
 
 
 def kpis(network: Network, totals: Totals) -> dict[str, np.ndarray]:
-    """Return every KPI, then cost per period by term (``cost.holding`` ...), each [B]."""
-    by_term = {f"cost.{term}": _per_period(totals, totals.costs[k]) for k, term in enumerate(COST_TERMS)}
-    return {name: formula(network, totals) for name, formula in KPIS.items()} | by_term
+    """Return every KPI, [B] each."""
+    return {name: formula(network, totals) for name, formula in KPIS.items()}
+
+
+TOLD = (*(f"period.cost.{term}" for term in COST_TERMS), "period.revenue", *RATIOS)
+
+
+def tell(network: Network, cost: Mapping[str, np.ndarray], earned: np.ndarray, totals: Totals) -> np.ndarray:
+    """Return what is told after every period, [len(TOLD), B]: its money, and the ratios of the episode so far."""
+    return np.stack([*cost.values(), earned, *(ratio(network, totals) for ratio in RATIOS.values())])

@@ -101,6 +101,11 @@ class ArrayWorld:
         self.revenue = accounting.revenue(self.network, flows)
 
     @property
+    def told(self) -> np.ndarray:
+        """What is told after every period, [len(TOLD), B]."""
+        return accounting.tell(self.network, self.costs, self.revenue, self.totals)
+
+    @property
     def state(self) -> dynamics.State:
         """The states, in numpy."""
         return dynamics.State(**{name: to_numpy(values) for name, values in vars(self._state).items()})

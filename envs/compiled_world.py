@@ -65,15 +65,18 @@ class CompiledWorld:
         self._writes = observation is not None and set(observation.blocks) <= set(WRITTEN_BLOCKS)
         self._dtype = np.dtype(dtype).type
         self._first = kernel.first_rows(network, disrupted)
-        vectors = _vectors(network, self._first, space, observation if self._writes else None, weights)
+        self._total_rows = _total_rows(network)
+        vectors = _vectors(
+            network, self._first, self._total_rows, space, observation if self._writes else None, weights
+        )
         self._tables = kernel.pack(network, self._dtype, vectors, disrupted)
         self._seen: np.ndarray | None = None
+        self._told: np.ndarray | None = None
         self._dimensions, self._discount = len(vectors.seen), float(network.discount)
         lanes = min(batch, kernel.LANES)
         blocks = -(-batch // lanes)
         self._rows = np.zeros((blocks, self._first[kernel.ROWS], lanes), self._dtype)
         self._work = np.zeros((self._first[kernel.WORK_ROWS], lanes), self._dtype)
-        self._total_rows = _total_rows(network)
         self._totals = np.zeros((blocks, sum(rows for rows, _ in self._total_rows.values()), lanes))
         self._initial = self._initial_rows()
         self.begin(np.ones(batch, dtype=bool))
@@ -93,6 +96,7 @@ class CompiledWorld:
     def begin(self, which: np.ndarray) -> None:
         """Put the environments of the mask into their initial state."""
         self._seen = None
+        self._told = None
         if which.all():
             self._rows[:] = self._initial[:, None]
             self._totals[:] = 0.0
@@ -105,14 +109,15 @@ class CompiledWorld:
         """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
         paid = np.empty(self.batch)
         seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
+        told = np.empty((len(accounting.TOLD), self.batch))
         unusable = kernel.step(
             *self._tables, self._rows, self._totals, self._work, self._clock, traces.demand,
             _NOTHING if traces.available is None else traces.available, traces.forecast, vectors,
-            self._discount, paid, seen,
+            self._discount, paid, seen, told,
         )  # fmt: skip
         if unusable >= 0:
             self._refuse(vectors, unusable)
-        self._seen = seen
+        self._seen, self._told = seen, told
         return paid
 
     def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
@@ -124,6 +129,13 @@ class CompiledWorld:
             tables, periods = self._tables, len(traces.demand)
             kernel.observe(tables.ints, tables.scales, self._rows, self._clock, traces.forecast, periods, self._seen)
         return self._seen.T
+
+    @property
+    def told(self) -> np.ndarray:
+        """What is told after every period, [len(TOLD), B]."""
+        if self._told is None:
+            self._told = accounting.tell(self.network, self.costs, self.revenue, self.totals)
+        return self._told
 
     def _refuse(self, vectors: np.ndarray, entry: int) -> None:
         values = vectors[:, entry]
@@ -200,6 +212,7 @@ def _total_rows(network: Network) -> dict[str, tuple[int, tuple[int, ...]]]:
 def _vectors(
     network: Network,
     first: Mapping[int, int],
+    total_rows: Mapping[str, tuple[int, tuple[int, ...]]],
     space: ActionSpace,
     observation: Observation | None,
     weights: Mapping[str, float],
@@ -226,7 +239,20 @@ def _vectors(
         scale=none if observation is None else observation.divisors,
         floor=none if observation is None else observation.low,
         ceiling=none if observation is None else observation.high,
+        told=[_told(network, total_rows, ratio) for ratio in accounting.RATIOS.values()],
     )
+
+
+def _told(
+    network: Network, total_rows: Mapping[str, tuple[int, tuple[int, ...]]], ratio: accounting.Ratio
+) -> tuple[list[tuple[int, float]], list[tuple[int, float]], float]:
+    """Write a ratio in rows of the totals."""
+    first = dict(zip(total_rows, np.cumsum([0, *(count for count, _ in total_rows.values())]), strict=False))
+    part, whole = (
+        [(int(first[field]) + row, weight) for field, rows, weight in side for row in rows]
+        for side in ratio.terms(network)
+    )
+    return part, whole, ratio.empty
 
 
 def _seen(network: Network, first: Mapping[int, int], observation: Observation) -> list[int]:

@@ -147,6 +147,11 @@ class Engine:
         """Sums of the episodes so far."""
         return self._world.totals
 
+    @property
+    def told(self) -> np.ndarray:
+        """The last period's money and the ratios of the episodes so far, [len(accounting.TOLD), B]."""
+        return self._world.told
+
     def kpis(self) -> dict[str, np.ndarray]:
         """Return the KPIs of each episode so far, [B] each."""
         return accounting.kpis(self.network, self.totals)

@@ -104,14 +104,7 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
 
     def render(self) -> np.ndarray | str | None:
         """Draw the chain as it stands: stages, stocks, pipelines, orders, the decoupling point, the last demand."""
-        scene = render.Scene.of(self.task)
-        if self.render_mode == "ansi":
-            return render.text(scene)
-        if self.render_mode == "rgb_array":
-            return render.picture(scene)
-        if self.render_mode == "human":
-            render.show(scene)
-        return None
+        return draw(self.task, self.render_mode)
 
     def close(self) -> None:
         """Close the window of human rendering."""
@@ -119,7 +112,20 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
             render.close()
 
     def _info(self) -> dict[str, Any]:
-        return {key: value[0].item() for key, value in self.task.info().items()}
+        engine = self.task.engine
+        values = (int(engine.seeds[0]), int(engine.clock[0]), *engine.told[:, 0].tolist())
+        return dict(zip(self.task.info_keys, values, strict=True))
+
+
+def draw(task: Task, render_mode: str | None) -> np.ndarray | str | None:
+    """Draw environment 0 of a task in one of the render modes."""
+    if render_mode is None:
+        return None
+    scene = render.Scene.of(task)
+    if render_mode == "human":
+        render.show(scene)
+        return None
+    return render.text(scene) if render_mode == "ansi" else render.picture(scene)
 
 
 def spaces(task: Task) -> tuple[Box, Box]:

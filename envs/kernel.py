@@ -28,12 +28,12 @@ compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfu
 # fmt: off
 (N, J, M, K, D, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED,
  FORECASTS, WARM_UP,
- STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN,  # where in the ints
+ STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT, TOLD_TERMS,  # where in the ints
  STAGE_RATE, WEIGHT, REQUIREMENT,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT, SHORTFALL,
  IN_PROCESS, COSTS, REVENUE, ROWS,  # first rows of a block's sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(55)
+ HEAD) = range(58)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  SOURCE_INTS) = range(22)
@@ -72,7 +72,9 @@ class Tables(NamedTuple):
 
     ints: np.ndarray  # int64: the head, source and stage records, lists of stages, and what vectors stand for
     rates: np.ndarray  # of the kernel's dtype: tolerance, source and stage rates, weights of the lists
-    scales: np.ndarray  # float64: low and span per action entry, weight per paid row, scale and bounds per seen entry
+    scales: (
+        np.ndarray
+    )  # float64: low and span per action entry, weight per paid row, scale and bounds per seen entry, and so on
 
 
 class Vectors(NamedTuple):
@@ -85,6 +87,7 @@ class Vectors(NamedTuple):
     scale: np.ndarray  # [D] what an observation entry is divided by
     floor: np.ndarray  # [D] its bounds
     ceiling: np.ndarray  # [D]
+    told: list[tuple[list[tuple[int, float]], list[tuple[int, float]], float]]  # ratios: rows of totals and weights
 
 
 def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], dict[int, int]]:
@@ -179,9 +182,14 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[FORECASTS] = any(source.lot.rule == "smoothed" for source in network.sources)
     head[WARM_UP] = network.warm_up
     head[PAID_COUNT] = len(vectors.paid)
+    head[TOLD_COUNT] = len(vectors.told)
+    told = [term for part, whole, _ in vectors.told for term in (*part, *whole)]
+    head[TOLD_TERMS] = len(told)
     lists_of_ints = {
         STAGES: stages.ravel(), ORDER: network.stage_order, MARKETS: list(network.markets),
-        LISTED: [m for m, _ in lists], ENTRIES: np.ravel(entries), PAID: [row for row, _ in vectors.paid], SEEN: vectors.seen,
+        LISTED: [m for m, _ in lists], ENTRIES: np.ravel(entries), PAID: [row for row, _ in vectors.paid],
+        SEEN: vectors.seen,
+        TOLD: [*np.ravel([(len(part), len(whole)) for part, whole, _ in vectors.told]), *(row for row, _ in told)],
     }  # fmt: skip
     ints = [head, sources.ravel()]
     for where, values in lists_of_ints.items():
@@ -196,11 +204,15 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     ):
         head[where] = sum(map(len, rates))
         rates.append(np.asarray(values, dtype=float))
-    scales = [vectors.low, vectors.span, [weight for _, weight in vectors.paid], vectors.scale, vectors.floor]
+    scales = [
+        vectors.low, vectors.span, [weight for _, weight in vectors.paid],
+        vectors.scale, vectors.floor, vectors.ceiling,
+        [empty for _, _, empty in vectors.told], [weight for _, weight in told],
+    ]  # fmt: skip
     return Tables(
         ints=np.concatenate(ints).astype(np.int64),
         rates=np.concatenate(rates).astype(dtype),
-        scales=np.concatenate([*scales, vectors.ceiling]).astype(np.float64),
+        scales=np.concatenate(scales).astype(np.float64),
     )
 
 
@@ -737,7 +749,9 @@ def add(rows, total, rate, units):
 
 
 @entry_point
-def step(ints, rates, scales, rows, totals, work, clock, demand, available, forecast, actions, discount, paid, seen):
+def step(
+    ints, rates, scales, rows, totals, work, clock, demand, available, forecast, actions, discount, paid, seen, told
+):
     """Run one period in every environment.
 
     Parameters
@@ -762,6 +776,8 @@ def step(ints, rates, scales, rows, totals, work, clock, demand, available, fore
         Receives the rewards.
     seen : ndarray of float32 [D, B]
         Receives the observations at the start of the next period.
+    told : ndarray of float64 [TERMS + 1 + ratios, B]
+        Receives the period's cost by term and revenue, and the ratios of the episode so far.
 
     Returns
     -------
@@ -786,6 +802,7 @@ def step(ints, rates, scales, rows, totals, work, clock, demand, available, fore
         for e in range(now.size):
             now[e] += 1
         look(ints, scales, rows[block], now, forecast, demand.shape[0], seen, first)
+        tell(ints, scales, rows[block], totals[block], told, first, now.size)
     return -1
 
 
@@ -870,6 +887,27 @@ def look(ints, scales, rows, clock, forecast, periods, seen, first):
             for e in range(width):
                 foreseen = forecast[min(clock[e], last), h, m, first + e]
                 seen[d, first + e] = min(max(foreseen / scale, floor), ceiling)
+
+
+@compiled
+def tell(ints, scales, rows, totals, told, first, width):
+    """Write the period's money, and the ratios of the episode so far."""
+    for row in range(TERMS + 1):
+        for e in range(width):
+            told[row, first + e] = rows[ints[COSTS] + row, e]
+    empties = 2 * ints[K] + ints[PAID_COUNT] + 3 * ints[D]
+    term, weight = ints[TOLD] + 2 * ints[TOLD_COUNT], empties + ints[TOLD_COUNT]
+    for k in range(ints[TOLD_COUNT]):
+        parts, wholes = ints[ints[TOLD] + 2 * k], ints[ints[TOLD] + 2 * k + 1]
+        for e in range(width):
+            part, whole = 0.0, 0.0
+            for n in range(parts):
+                part += scales[weight + n] * totals[ints[term + n], e]
+            for n in range(parts, parts + wholes):
+                whole += scales[weight + n] * totals[ints[term + n], e]
+            told[TERMS + 1 + k, first + e] = part / whole if whole > 0 else scales[empties + k]
+        term += parts + wholes
+        weight += parts + wholes
 
 
 @compiled

@@ -27,7 +27,7 @@ VIA = (0.0, 0.2)  # an arc that passes a column
 PORT = 0.19  # height between the inputs of one source
 COLUMN_GAP, ROW_GAP, MARGIN = 0.75, 0.22, 0.45
 TITLE = 0.6  # height above each line, for the names of zones
-LINE = 29.0  # length from which a chain is folded
+LINE = 30.0  # length from which a chain is folded
 MOST_TURNS = 4  # arcs that may go round a fold; where more would, the line stays long
 TRACK = 0.14  # between arcs that go round a fold
 
@@ -457,7 +457,8 @@ def _decoupling(
 ) -> tuple[tuple[str, Box], ...]:
     """Return the decoupling lines: between zones, or behind each stage where push ends."""
     if not zones_in_order(network):
-        ends = [stages[network.stage_names.index(name)] for name in decoupling_points(network)]
+        points = decoupling_points(network)
+        ends = [stages[i] for i, name in enumerate(network.stage_names) if name in points]
         return tuple(("push ends", Box(box.right + 0.13, box.top - 0.1, 0.0, box.height + 0.2)) for box in ends)
     starts = _starts(network, nodes)
     return tuple(

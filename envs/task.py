@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pushpull.envs.accounting import COST_TERMS, KPIS
+from pushpull.envs.accounting import TOLD
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.engine import Engine
@@ -88,24 +88,13 @@ class Task:
 
     def info(self) -> dict[str, np.ndarray]:
         """Return, with the same keys always, the last period's money and the KPIs of the episode so far, [B] each."""
-        costs = self.engine.costs
-        money = {f"period.cost.{term}": value for term, value in costs.items()}
-        money |= {"period.cost": sum(costs.values()), "period.revenue": self.engine.revenue}
-        return {"seed": self.engine.seeds, "period": self.engine.clock, **money, **self.engine.kpis()}
+        engine = self.engine
+        return dict(zip(self.info_keys, (engine.seeds, engine.clock.copy(), *engine.told), strict=True))
 
     @property
     def info_keys(self) -> tuple[str, ...]:
         """The keys of `info`."""
-        terms = [f"period.cost.{term}" for term in COST_TERMS]
-        return (
-            "seed",
-            "period",
-            *terms,
-            "period.cost",
-            "period.revenue",
-            *KPIS,
-            *(f"cost.{term}" for term in COST_TERMS),
-        )
+        return ("seed", "period", *TOLD)
 
 
 def _observation_settings(observation: Any) -> dict[str, Any]:

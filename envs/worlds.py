@@ -47,6 +47,11 @@ class World(Protocol):
         """Sums of the episodes so far."""
         ...
 
+    @property
+    def told(self) -> np.ndarray:
+        """What is told after every period, [len(TOLD), B], in an array of its own."""
+        ...
+
     def begin(self, which: np.ndarray) -> None:
         """Put the environments of the mask [B] into their initial state."""
         ...

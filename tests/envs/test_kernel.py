@@ -98,6 +98,7 @@ def test_library_networks_are_played_alike_in_batches(name, dtype):
             np.testing.assert_array_equal(kernel.costs[term], cost, err_msg=term)
         close = {"rtol": 1e-12, "atol": 1e-6} if dtype == "float64" else {"rtol": 1e-4, "atol": 1.0}
         np.testing.assert_allclose(paid[0], paid[1], **close)
+        np.testing.assert_allclose(kernel.told, arrays.told, **close)
         for total, value in vars(arrays.totals).items():
             np.testing.assert_allclose(getattr(kernel.totals, total), value, err_msg=total, **close)
 
