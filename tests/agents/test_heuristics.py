@@ -117,10 +117,9 @@ def test_the_hybrid_serves_and_earns_more_than_its_simple_rivals():
 )
 def test_base_stock_costs_what_the_newsvendor_formula_says(sequence, mode, lead_time, exposure):
     network = shop([{"mode": mode, "lead_time": lead_time}], POISSON, sequence, horizon=400, warm_up=20)
-    demand = stats.poisson(5 * exposure)
-    level = demand.ppf(0.9)
-    units = np.arange(200)
-    formula = demand.pmf(units) @ (np.maximum(level - units, 0) + 9 * np.maximum(units - level, 0))
+    level, units = stats.poisson.ppf(0.9, 5 * exposure), np.arange(200)
+    costs = np.maximum(level - units, 0) + 9 * np.maximum(units - level, 0)
+    formula = stats.poisson.pmf(units, 5 * exposure) @ costs
     cost, error = mean_cost(network, make_policy("base_stock", network))
     assert error < 0.03 * formula
     assert abs(cost - formula) < 4 * error

@@ -189,6 +189,20 @@ def test_four_stages_in_series_are_near_the_optimum(lead_time, penalty, optimal)
     np.testing.assert_allclose(levels.order_up_to[::-1], optimal, rtol=0.025)
 
 
+def test_a_push_stage_before_a_pull_stage_gets_the_optimal_levels():
+    """Both decide before Poisson(4) demand, holding costs 1 and 2, backorder cost 18; 17 and 13 by value iteration."""
+    stages = {
+        "buffer": {"holding_cost": 1, "sources": [{"mode": "push"}]},
+        "finished": {
+            "holding_cost": 2,
+            "sources": [{"mode": "pull", "inputs": {"buffer": 1}}],
+            "market": {"demand": {"kind": "poisson", "mean": 4}, "backorder_cost": 18},
+        },
+    }
+    network = Network.from_dict({"sequence": list(SEQUENCES["pull_before_demand"]), "stages": stages})
+    np.testing.assert_array_equal(order_levels(network).order_up_to, [17, 13])
+
+
 def test_a_chain_downstream_of_dear_stock_keeps_it_upstream():
     """Where stock costs the same everywhere it belongs at the shop; where it is free upstream it waits there."""
 
