@@ -815,6 +815,15 @@ def observe(ints, scales, rows, clock, forecast, periods, seen):
         look(ints, scales, rows[block], clock[first : first + lanes], forecast, periods, seen, first)
 
 
+@entry_point
+def report(ints, scales, rows, totals, told):
+    """Write what is told after a period, [TERMS + 1 + ratios, B]."""
+    lanes = rows.shape[2]
+    for block in range(rows.shape[0]):
+        width = min(lanes, told.shape[1] - block * lanes)
+        tell(ints, scales, rows[block], totals[block], told, block * lanes, width)
+
+
 @compiled
 def fill_outside(ints, rates, rows, work, clock, demand, available, forecast, first):
     """Put what the outside world does in this period into the block."""
