@@ -19,7 +19,7 @@ from pushpull.envs.scene import Scene, due, headline
 from pushpull.envs.words import amount, in_words
 
 WIDTH = 100  # columns of a terminal
-BLOCKS = " ▁▂▃▄▅▆▇█"
+BLOCKS = "·▁▂▃▄▅▆▇█"
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 MEANING = {ALL_PULL: ": no stage only pushes", ALL_PUSH: ": every stage pushes"}
 
@@ -61,7 +61,7 @@ def text(scene: Scene) -> str:
         body.append(line)
     if not rules:
         body.append(f"push and pull alternate; push ends at: {', '.join(decoupling_points(network))}")
-    return "\n".join(["   ".join([network.name, *headline(scene)]), "", *body])
+    return "\n".join([network.name, "   ".join(headline(scene)), "", *body])
 
 
 def describe(network: Network) -> str:
