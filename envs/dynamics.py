@@ -185,11 +185,11 @@ class _Period:
             for j in self.network.sources_of[i]:
                 if self.network.modes[j] != "pull":
                     source = self.network.sources[j]
-                    request = self.xp.maximum(self._rounded(self.action.quantity[j]), 0.0)
+                    request = self.xp.maximum(self._rounded(self.action.quantity[j]), self.zero)
                     request = self._when_acting(source, j, request)
                     if source.cards is not None:
                         request = self.xp.minimum(request, self._room(i, source) - requested)
-                        request = self.xp.maximum(request, 0.0)
+                        request = self.xp.maximum(request, self.zero)
                     requests[j] = request
                     requested = requested + request
         target = {j: request + self.pending[j] if self._carries(j) else request for j, request in requests.items()}
@@ -258,9 +258,9 @@ class _Period:
     def _trigger(self, i: int, j: int, position: list[Array]) -> None:
         """Place source j's order and let all positions feel it."""
         source = self.network.sources[j]
-        room = None if source.cards is None else self.xp.maximum(self._room(i, source), 0.0)
+        room = None if source.cards is None else self.xp.maximum(self._room(i, source), self.zero)
         order = self._order(i, j, source, self._basis(i, source, position), room)
-        order = self._when_acting(source, j, self.xp.where(order > self.tolerance, order, 0.0))
+        order = self._when_acting(source, j, self.xp.where(order > self.tolerance, order, self.zero))
         self.order[j] = self.order[j] + order
         position[i] = position[i] + order
         if self.network.order_delays[j]:
@@ -276,7 +276,7 @@ class _Period:
         distance = self._rounded(self.action.threshold[j]) - position
         if lot.rule == "r_nQ":
             lots = self.zero + 1.0 if lot.at_most_one else xp.floor((distance + self.tolerance) / lot.Q) + 1.0
-            lots = xp.where(distance >= -self.tolerance, lots, 0.0)
+            lots = xp.where(distance >= -self.tolerance, lots, self.zero)
             if source.max_order < float("inf"):
                 lots = xp.minimum(lots, (source.max_order + self.tolerance) // lot.Q)
             if room is not None:
@@ -284,14 +284,14 @@ class _Period:
             return lots * lot.Q
         if lot.rule == "s_S":
             gap = self._rounded(self.action.gap[j]) if lot.gap is None else self.network.rounded(lot.gap)
-            order = xp.where(distance >= -self.tolerance, distance + gap, 0.0)
+            order = xp.where(distance >= -self.tolerance, distance + gap, self.zero)
         elif lot.rule == "smoothed":
             forecast = self._forecast(i)
             order = forecast + (distance - forecast) / lot.adjust_time
             order = xp.round(order) if self.integer else order
         else:
             order = distance
-        order = xp.maximum(order, 0.0)
+        order = xp.maximum(order, self.zero)
         if source.max_order < float("inf"):
             order = xp.minimum(order, self._floor_scalar(source.max_order))
         return order if room is None else xp.minimum(order, room)
@@ -329,9 +329,9 @@ class _Period:
         """Keep units only in review periods and while orders get through."""
         if source.review_period > 1:
             acting = (self.period - source.review_offset) % source.review_period == 0
-            units = self.xp.where(acting, units, 0.0)
+            units = self.xp.where(acting, units, self.zero)
         up = self._up(j, "order")
-        return units if up is None else self.xp.where(up, units, 0.0)
+        return units if up is None else self.xp.where(up, units, self.zero)
 
     # --- starts and shipments ----------------------------------------------------------------------------------
 
@@ -358,7 +358,7 @@ class _Period:
             disruption = self.network.sources[j].disruption
             available = self.exogenous.available[j] if disruption is None or disruption.affects == "start" else None
         if capacity == float("inf"):
-            return units if available is None else self.xp.where(available > 0, units, 0.0)
+            return units if available is None else self.xp.where(available > 0, units, self.zero)
         rate = self.zero + capacity if available is None else capacity * available
         rate = self.xp.floor(rate) if self.integer else rate
         return self.xp.minimum(units, rate - self.started[j])
@@ -397,10 +397,10 @@ class _Period:
                 units = xp.minimum(units, xp.where(scarce, fair, want))
             else:
                 units = xp.minimum(units, self.on_hand[m] / per_unit)
-        units = xp.floor(units) if self.integer else xp.where(units > self.tolerance, units, 0.0)
+        units = xp.floor(units) if self.integer else xp.where(units > self.tolerance, units, self.zero)
         for m, per_unit in inputs:
             left = self.on_hand[m] - per_unit * units
-            self.on_hand[m] = left if self.integer else xp.maximum(left, 0.0)
+            self.on_hand[m] = left if self.integer else xp.maximum(left, self.zero)
         self.started[j] = self.started[j] + units
         source = self.network.sources[j]
         if source.lead_time == 0 and self.received:
@@ -413,8 +413,8 @@ class _Period:
         """Put units that are due on hand, or let them wait outside while receipts are disrupted."""
         up = self._up(j, "receipt")
         if up is not None:
-            self.pipeline[j][0] = self.pipeline[j][0] + self.xp.where(up, 0.0, units)
-            units = self.xp.where(up, units, 0.0)
+            self.pipeline[j][0] = self.pipeline[j][0] + self.xp.where(up, self.zero, units)
+            units = self.xp.where(up, units, self.zero)
         i = self.network.source_stage[j]
         self.receipt[j] = self.receipt[j] + units
         self.on_hand[i] = self.on_hand[i] + units
