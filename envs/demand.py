@@ -22,6 +22,7 @@ import scipy  # scipy.special is slow to import; as an attribute it is when a la
 
 from pushpull.envs.checks import InputError, number, suggest
 from pushpull.envs.network import Demand
+from pushpull.envs.sampling import invert
 
 DATA = Path(__file__).parent / "data"
 _Checked = Any  # a Demand, of which the keys of its own kind are set
@@ -211,7 +212,7 @@ def _atoms(values: np.ndarray, probabilities: np.ndarray, units: str) -> Law:
     cumulated = np.where(below < 0.5, below, 1 - above)  # exact at both ends
     centre = float(values @ probabilities)
     return Law(
-        quantile=lambda u: values[np.minimum(np.searchsorted(cumulated, u, side="right"), len(values) - 1)],
+        quantile=lambda u: invert(cumulated, values, u),
         cdf=lambda x: np.append(0.0, cumulated)[np.searchsorted(values, x, side="right")],
         mean=centre,
         variance=float((values - centre) ** 2 @ probabilities),

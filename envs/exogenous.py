@@ -17,6 +17,7 @@ from pushpull.envs import demand as demands
 from pushpull.envs import forecast as forecasts
 from pushpull.envs.checks import InputError
 from pushpull.envs.network import Market, Network
+from pushpull.envs.sampling import raw_numbers
 
 STREAMS = {"demand": 0, "forecast": 1, "window": 2}
 
@@ -102,18 +103,9 @@ def uniforms(purpose: str, place: int, worlds: list[World], periods: int, width:
     """Return numbers in (0, 1), [periods, width, B], for one of the `STREAMS` and one market."""
     if width == 0:
         return np.empty((periods, 0, len(worlds)))
-    generator = np.random.Philox(key=0)
-    state = generator.state
-    key, counter = state["state"]["key"], state["state"]["counter"]
-    raw = np.empty((len(worlds), periods * width), dtype=np.uint64)
-    key[1] = STREAMS[purpose]
-    counter[1] = place
-    for b, (seed, episode) in enumerate(worlds):
-        key[0] = seed
-        counter[3] = episode
-        generator.state = state
-        raw[b] = generator.random_raw(periods * width)
-    centred = ((raw.T >> np.uint64(12)) + 0.5) * 2.0**-52  # 52 bits, so that neither 0 nor 1 comes out
+    seeds, episodes = np.array(worlds, dtype=np.uint64).reshape(-1, 2).T
+    raw = raw_numbers(seeds.copy(), episodes.copy(), STREAMS[purpose], place, periods * width)
+    centred = ((raw >> np.uint64(12)) + 0.5) * 2.0**-52  # 52 bits, so that neither 0 nor 1 comes out
     return centred.reshape(periods, width, len(worlds))
 
 
