@@ -110,6 +110,7 @@ def test_a_new_episode_shows_nothing_of_the_last():
     env = played(4, render_mode="ansi")
     env.reset()
     assert told(env) == told(played(0, render_mode="ansi"))
+    assert line_of("chip", told(env)) == ["chip", "push", "███░░░░░", "40", "0", "0", "0", "0"]  # no order, no start
 
 
 @pytest.mark.parametrize(
