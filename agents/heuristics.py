@@ -32,6 +32,7 @@ from pushpull.envs.bounds import demand_rates
 from pushpull.envs.checks import InputError, number, optional, suggest
 from pushpull.envs.network import Network
 from pushpull.envs.observations import View
+from pushpull.envs.rules import Rules
 
 _SEED = number(0, 2**63, whole=True)
 _UNITS = number(0)
@@ -47,6 +48,20 @@ class _Columns:
 
     def columns(self, view: View) -> dict[str, np.ndarray]:
         raise NotImplementedError
+
+    @property
+    def rules(self) -> Rules | None:
+        """The policy as rules for compiled code, where it sets the same numbers in every period."""
+        columns = self.fixed_columns()
+        if columns is None:
+            return None
+        space = ActionSpace(self.network)
+        units = [float(columns[column][j, 0]) for j, column in space.entries]
+        return Rules(self.network, dict(zip(space.names, units, strict=True)))
+
+    def fixed_columns(self) -> dict[str, np.ndarray] | None:
+        """Columns [J, 1] that never change, or None."""
+        return None
 
     def act(self, view: View) -> np.ndarray:
         """Return actions [B, K] in units."""
@@ -132,6 +147,12 @@ class Constant(_Columns):
             quantity = np.floor((review + 1) * quantity) - np.floor(review * quantity)
         return {"quantity": quantity, "threshold": self._threshold, "gap": self._gap}
 
+    def fixed_columns(self) -> dict[str, np.ndarray] | None:
+        used = ["quantity" in columns for columns in self.network.action_columns]
+        if self.network.units == "integer" and (self._quantity != np.rint(self._quantity))[used].any():
+            return None
+        return {"quantity": self._quantity, "threshold": self._threshold, "gap": self._gap}
+
 
 class BaseStock(_Columns):
     """Keep every position at its base-stock level.
@@ -158,6 +179,11 @@ class BaseStock(_Columns):
         if not self._seasonal:
             return self._replenish(view, self._levels.order_up_to[:, None])
         return self._replenish(view, self._table(view.periods)[:, view.period])
+
+    def fixed_columns(self) -> dict[str, np.ndarray] | None:
+        if self._seasonal or not self._replenish.static:
+            return None
+        return self._replenish.held(self._levels.order_up_to[:, None])
 
     def _levels_by_period(self, periods: int) -> np.ndarray:
         """Order-up-to levels of each period, [J, T]."""

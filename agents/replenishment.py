@@ -49,13 +49,13 @@ class Replenishment:
         own_lot = np.isin(rules, ("s_S", "r_nQ"))[:, None]
         self._below = np.where(own_lot, gap, 0.0)
         self._withheld = ~self._pushes & ~own_lot & (gap > 0)
-        self._static = not (self._pushed or self._alternatives or self._withheld.any())
+        self.static = not (self._pushed or self._alternatives or self._withheld.any())
 
     def __call__(self, view: View, order_up_to: np.ndarray) -> dict[str, np.ndarray]:
         """Return columns ``quantity``, ``threshold`` and ``gap``, [J, B] or [J, 1], for levels [J, B] or [J, 1]."""
+        if self.static:
+            return self.held(order_up_to)
         threshold = order_up_to - self._below
-        if self._static:
-            return {"quantity": np.zeros_like(threshold), "threshold": threshold, "gap": self._gap}
         need = order_up_to - self._position(view) + self._unseen
         planned = self._planned(view, slice(None), need)
         for claims in self._alternatives:
@@ -67,6 +67,11 @@ class Replenishment:
             "threshold": threshold,
             "gap": self._gap,
         }
+
+    def held(self, order_up_to: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the columns of a network where all sources pull and none holds back: thresholds, whatever is seen."""
+        threshold = order_up_to - self._below
+        return {"quantity": np.zeros_like(threshold), "threshold": threshold, "gap": self._gap}
 
     # --- what each source should order now ------------------------------------------------------------------------
 

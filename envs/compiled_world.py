@@ -14,6 +14,7 @@ from pushpull.envs.exogenous import Traces
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
 from pushpull.envs.rewards import UNITS
+from pushpull.envs.rules import Rules
 
 _NOTHING = np.zeros((0, 0, 0))
 WRITTEN_BLOCKS = (
@@ -119,6 +120,15 @@ class CompiledWorld:
             self._refuse(vectors, unusable)
         self._seen, self._told = seen, told
         return paid
+
+    def play(self, rules: Rules, traces: Traces) -> None:
+        """Run the episodes of the traces from their start to their end under a policy of rules."""
+        kernel.play(
+            self._tables.ints, self._tables.rates, self._rows, self._totals, self._work, self._clock, traces.demand,
+            _NOTHING if traces.available is None else traces.available, traces.forecast, rules.released, rules.levels,
+            self._discount,
+        )  # fmt: skip
+        self._seen, self._told = None, None
 
     def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
         """Return the observations of now, [B, D] float32."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Protocol
 
 import numpy as np
 
@@ -21,7 +22,14 @@ from pushpull.envs.exogenous import Traces, draw
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
 from pushpull.envs.rewards import PRESETS
+from pushpull.envs.rules import Rules
 from pushpull.envs.worlds import make_world
+
+
+class Acts(Protocol):
+    """Anything that sets actions [B, K], in units, from a view."""
+
+    def act(self, view: View) -> np.ndarray: ...
 
 
 class Engine:
@@ -110,6 +118,18 @@ class Engine:
             expected = f"{[self.num_envs, len(self.space.entries)]} for {list(self.space.names)}"
             raise InputError("action", f"shape {list(vectors.shape)} does not fit; give {expected}")
         return self._world.step(vectors, self._traces)
+
+    def play(self, policy: Acts) -> None:
+        """Run all episodes to their end under a policy; one of rules runs in compiled code where that is at hand."""
+        rules = policy if isinstance(policy, Rules) else getattr(policy, "rules", None)
+        if rules is not None and hasattr(self._world, "play") and not self.clock.any():
+            self._world.play(rules, self._traces)
+        while not self.ended.all():
+            vectors = np.asarray(policy.act(self.view()))
+            if vectors.shape != (self.num_envs, len(self.space.entries)):
+                expected = f"{[self.num_envs, len(self.space.entries)]} for {list(self.space.names)}"
+                raise InputError("policy.act", f"returned shape {list(vectors.shape)}; return {expected}")
+            self.step(self.space.from_physical(vectors))
 
     def observe(self) -> np.ndarray:
         """Return the observations of now, [B, D] float32."""

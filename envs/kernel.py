@@ -816,6 +816,61 @@ def observe(ints, scales, rows, clock, forecast, periods, seen):
 
 
 @entry_point
+def play(ints, rates, rows, totals, work, clock, demand, available, forecast, released, levels, discount):
+    """Run whole episodes of a policy of rules, block by block, each through all its periods.
+
+    Parameters
+    ----------
+    ints, rates, rows, totals, work, clock, demand, available, forecast, discount
+        As for `step`.
+    released : ndarray of int64 [K]
+        1 where a quantity is what lifts the position to its level, 0 where the entry is the level itself.
+    levels : ndarray of float64 [2, K]
+        Of each entry: the position at or below which a quantity is released, and the level.
+    """
+    lanes = rows.shape[2]
+    for block in range(rows.shape[0]):
+        first = block * lanes
+        now = clock[first : min(first + lanes, clock.size)]
+        for _ in range(demand.shape[0]):
+            fill_outside(ints, rates, rows[block], work, now, demand, available, forecast, first)
+            fill_rules(ints, rates, rows[block], work, released, levels)
+            period(ints, rates, rows[block], work, now)
+            tally(ints, rows[block], totals[block], now, discount)
+            for e in range(now.size):
+                now[e] += 1
+
+
+@compiled
+def fill_rules(ints, rates, rows, work, released, levels):
+    """Put what the rules set into the block; the second source of a stage counts what the first releases."""
+    lanes, tolerance, position, zero = rows.shape[1], rates[0], ints[SCRATCH] + 3, rows.dtype.type(0)
+    for k in range(ints[K]):
+        if released[k]:
+            inventory_positions(ints, rates, rows, work)
+            break
+    for k in range(ints[K]):
+        row, level, reorder = ints[ints[ENTRIES] + 2 * k], rows.dtype.type(levels[1, k]), rows.dtype.type(levels[0, k])
+        if released[k]:
+            j = row - ints[QUANTITY]
+            i = source(ints, j, STAGE)
+            here = ints[POSITION] + i
+            if source(ints, j, BASIS) == INSTALLATION:
+                for e in range(lanes):
+                    work[position, e] = work[here, e]
+            else:
+                find_basis(ints, rates, rows, work, i, j, position)
+            for e in range(lanes):
+                lift = level - work[position, e]
+                work[row, e] = max(lift, zero) if work[position, e] <= reorder + tolerance else zero
+                work[here, e] += work[row, e]
+        else:
+            for e in range(lanes):
+                work[row, e] = level
+        round_row(ints, work, row, lanes)
+
+
+@entry_point
 def report(ints, scales, rows, totals, told):
     """Write what is told after a period, [TERMS + 1 + ratios, B]."""
     lanes = rows.shape[2]
@@ -857,13 +912,19 @@ def fill_action(ints, scales, work, actions, first, width):
         else:
             for e in range(width):
                 work[row, e] = actions[first + e, k]
-        if ints[INTEGER]:
-            if ints[TRUNCATE]:
-                for e in range(width):
-                    work[row, e] = np.trunc(work[row, e])
-            else:
-                for e in range(width):
-                    work[row, e] = np.rint(work[row, e])
+        round_row(ints, work, row, width)
+
+
+@compiled
+def round_row(ints, work, row, width):
+    """Round what is asked for, in integer units."""
+    if ints[INTEGER]:
+        if ints[TRUNCATE]:
+            for e in range(width):
+                work[row, e] = np.trunc(work[row, e])
+        else:
+            for e in range(width):
+                work[row, e] = np.rint(work[row, e])
 
 
 @compiled

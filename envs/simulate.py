@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
-from pushpull.envs.actions import ActionSpace
-from pushpull.envs.checks import InputError, number
-from pushpull.envs.engine import Engine
+from pushpull.envs.checks import number
+from pushpull.envs.engine import Acts, Engine
 from pushpull.envs.network import Network
-from pushpull.envs.observations import View
-
-
-class Acts(Protocol):
-    """Anything that sets actions [B, K], in units, from a view."""
-
-    def act(self, view: View) -> np.ndarray: ...
 
 
 def simulate(
@@ -26,8 +16,9 @@ def simulate(
     episodes: int,
     seed: int,
     periods: int | None = None,
-    num_envs: int = 256,
+    num_envs: int = 1024,
     backend: str = "auto",
+    dtype: str = "float64",
     progress: Callable[[int], Any] | None = None,
 ) -> Any:
     """Run episodes and return one row for each.
@@ -40,15 +31,16 @@ def simulate(
     network : Network
         The chain.
     policy : Policy
-        Its ``act(view)`` returns actions [B, K] in units.
+        Its ``act(view)`` returns actions [B, K] in units. A policy of `pushpull.envs.rules.Rules`, or one that has
+        `rules`, runs in compiled code.
     episodes, seed : int
         How many episodes, and the world of the first.
     periods : int, optional
         Length of an episode; by default the network's horizon.
     num_envs : int
         Episodes run side by side.
-    backend : str
-        What computes the dynamics.
+    backend, dtype : str
+        What computes the dynamics, and its precision.
     progress : callable, optional
         Called with the number of episodes that have just been finished.
 
@@ -62,18 +54,12 @@ def simulate(
 
     episodes = number(1, whole=True)("episodes", episodes)
     seed = number(0, whole=True)("seed", seed)
-    space = ActionSpace(network)
     tables = []
     for first in range(0, episodes, num_envs):
         batch = min(num_envs, episodes - first)
-        engine = Engine(network, batch, periods, backend)
+        engine = Engine(network, batch, periods, backend, dtype)
         engine.reset(seed + first)
-        while not engine.ended.all():
-            vectors = np.asarray(policy.act(engine.view()))
-            if vectors.shape != (batch, len(space.entries)):
-                expected = f"[{batch}, {len(space.entries)}] for {list(space.names)}"
-                raise InputError("policy.act", f"returned shape {list(vectors.shape)}; return {expected}")
-            engine.step(vectors)
+        engine.play(policy)
         totals = engine.totals
         columns = {"seed": engine.seeds, **engine.kpis()}
         columns |= {"discounted_profit": totals.discounted_profit, "periods": totals.periods}
