@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 
 from pushpull.envs import bounds
 from pushpull.envs.checks import InputError, suggest
-from pushpull.envs.dynamics import State, inventory_positions, split
+from pushpull.envs.dynamics import Array, State, inventory_positions, split
 from pushpull.envs.network import Network
 
 
 class View:
     """The state of B environments at the start of a period, before anything happens in it.
+
+    Arrays are of the namespace `xp`: numpy, or torch tensors that carry gradients in a rollout.
 
     Attributes
     ----------
@@ -28,8 +32,8 @@ class View:
         Periods since the start of the episode.
     periods : int
         Length of the episode.
-    seeds : ndarray [B]
-        The world each environment is in.
+    seeds : ndarray [B], or None
+        The world each environment is in, where that is known.
     on_hand, backorders : ndarray [N, B]
         Units in stock, and units owed to customers.
     pending, in_process, in_transit, on_order : ndarray [J, B]
@@ -49,49 +53,51 @@ class View:
         network: Network,
         state: State,
         periods: int,
-        seeds: np.ndarray,
-        last_demand: np.ndarray,
-        forecast: np.ndarray,
+        seeds: Array,
+        last_demand: Array,
+        forecast: Array,
+        xp: Any = np,
     ):
         self.network, self.periods, self.seeds, self.period = network, periods, seeds, state.period
         self.on_hand, self.backorders, self.pending = state.on_hand, state.owed, state.pending
         self.last_demand, self.forecast = last_demand, forecast
-        self._state = state
+        self._state, self._xp = state, xp
 
     @cached_property
-    def pipeline(self) -> list[np.ndarray]:
-        ends = np.cumsum(self.network.pipeline_rows)
-        return np.split(self._state.pipeline, ends[:-1])
+    def pipeline(self) -> list[Array]:
+        ends = list(accumulate(self.network.pipeline_rows, initial=0))
+        return [self._state.pipeline[first:end] for first, end in pairwise(ends)]
 
     @cached_property
-    def in_process(self) -> np.ndarray:
-        return np.stack([rows.sum(axis=0) for rows in self.pipeline])
+    def in_process(self) -> Array:
+        return self._xp.stack([rows.sum(axis=0) for rows in self.pipeline])
 
     @cached_property
-    def in_transit(self) -> np.ndarray:
-        delays = np.array(self.network.order_delays)
-        totals = np.zeros_like(self.pending)
-        np.add.at(totals, np.repeat(np.arange(len(delays)), delays), self._state.in_transit)
-        return totals
+    def in_transit(self) -> Array:
+        zero = self._xp.zeros_like(self.pending[0])
+        return self._xp.stack([sum(rows, zero) for rows in self._travelling])
 
     @cached_property
-    def on_order(self) -> np.ndarray:
+    def on_order(self) -> Array:
         return self.pending + self.in_process + self.in_transit
 
     @cached_property
-    def inventory_position(self) -> np.ndarray:
-        travelling = split(self._state.in_transit, self.network.order_delays)
-        rows = [list(rows) for rows in self.pipeline]
-        return np.stack(
-            inventory_positions(self.network, self.on_hand, self.backorders, rows, self.pending, travelling)
-        )
+    def inventory_position(self) -> Array:
+        rows = split(self._state.pipeline, self.network.pipeline_rows)
+        on_hand, owed, pending = list(self.on_hand), list(self.backorders), list(self.pending)
+        return self._xp.stack(inventory_positions(self.network, on_hand, owed, rows, pending, self._travelling))
 
     @cached_property
-    def echelon_inventory_position(self) -> np.ndarray:
-        return self.network.requirements @ self.inventory_position
+    def echelon_inventory_position(self) -> Array:
+        position = self.inventory_position
+        return self._xp.asarray(self.network.requirements, dtype=position.dtype, device=position.device) @ position
+
+    @cached_property
+    def _travelling(self) -> list[list[Array]]:
+        return split(self._state.in_transit, self.network.order_delays)
 
     @property
-    def periods_left(self) -> np.ndarray:
+    def periods_left(self) -> Array:
         """Periods until the end of the episode, [B]."""
         return self.periods - self.period
 
