@@ -93,7 +93,7 @@ class Random:
 
     def act(self, view: View) -> np.ndarray:
         """Return actions [B, K] in units."""
-        world = splitmix64(self._key ^ view.seeds.astype(np.uint64))
+        world = splitmix64(self._key ^ np.asarray(view.seeds).astype(np.uint64))
         now = splitmix64(world ^ view.period.astype(np.uint64))
         entries = np.arange(len(self._low), dtype=np.uint64)
         uniform = (splitmix64(now[:, None] ^ entries) >> np.uint64(11)) * 2.0**-53

@@ -128,8 +128,11 @@ class Ratio:
 
     def __call__(self, network: Network, totals: Totals) -> np.ndarray:
         """Return the KPI of each environment, [B]."""
+        none = np.zeros_like(totals.periods)
         part, whole = (
-            sum(weight * np.atleast_2d(getattr(totals, field))[rows].sum(axis=0) for field, rows, weight in side)
+            sum(
+                (weight * np.atleast_2d(getattr(totals, field))[rows].sum(axis=0) for field, rows, weight in side), none
+            )
             for side in self.terms(network)
         )
         return _divide(part, whole, self.empty)

@@ -15,6 +15,7 @@ from pushpull.envs.exogenous import Traces
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
 from pushpull.envs.rewards import rewards
+from pushpull.envs.rules import Rules
 
 
 class ArrayWorld:
@@ -91,8 +92,12 @@ class ArrayWorld:
         clock += 1
         return rewards(self._weights, self.costs, self.revenue, self.flows)
 
+    def play(self, rules: Rules, traces: Traces) -> None:
+        """Leave the episodes to be stepped through: arrays gain nothing from rules."""
+
     def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
         """Return the observations of now, [B, D] float32."""
+        assert self._observation is not None, "a world made without an observation cannot observe"
         return self._observation(view())
 
     def _charge(self, flows: dynamics.Flows) -> None:

@@ -133,6 +133,7 @@ class CompiledWorld:
     def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
         """Return the observations of now, [B, D] float32."""
         if not self._writes:
+            assert self._observation is not None, "a world made without an observation cannot observe"
             return self._observation(view())
         if self._seen is None:
             self._seen = np.empty((self._dimensions, self.batch), dtype=np.float32)

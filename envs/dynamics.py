@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pushpull.envs.network import Network, Source
+from pushpull.envs.network import Cards, Network, Source
 
 Array = Any  # a numpy array or a torch tensor
 
@@ -48,7 +48,7 @@ class Exogenous:
 
     demand: Array  # [M, B], one row per market
     available: Array | None = None  # [J, B], 1 normal, 0 down; None: always normal
-    forecast: Array | None = None  # [M, B], demand foreseen per period; only the smoothed rule needs it
+    forecast: Array = None  # [M, B], demand foreseen per period; only the smoothed rule needs it
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Action:
 
     quantity: Array  # [J, B], release requests of push and mixed sources
     threshold: Array  # [J, B], of pull and mixed sources; minus infinity never fires
-    gap: Array | None = None  # [J, B], of (s, S) sources that do not state their gap
+    gap: Array = None  # [J, B], of (s, S) sources that do not state their gap
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class _Period:
                     request = self.xp.maximum(self._rounded(self.action.quantity[j]), self.zero)
                     request = self._when_acting(source, j, request)
                     if source.cards is not None:
-                        request = self.xp.minimum(request, self._room(i, source) - requested)
+                        request = self.xp.minimum(request, self._room(i, source.cards) - requested)
                         request = self.xp.maximum(request, self.zero)
                     requests[j] = request
                     requested = requested + request
@@ -258,7 +258,7 @@ class _Period:
     def _trigger(self, i: int, j: int, position: list[Array]) -> None:
         """Place source j's order and let all positions feel it."""
         source = self.network.sources[j]
-        room = None if source.cards is None else self.xp.maximum(self._room(i, source), self.zero)
+        room = None if source.cards is None else self.xp.maximum(self._room(i, source.cards), self.zero)
         order = self._order(i, j, source, self._basis(i, source, position), room)
         order = self._when_acting(source, j, self.xp.where(order > self.tolerance, order, self.zero))
         self.order[j] = self.order[j] + order
@@ -321,9 +321,9 @@ class _Period:
             terms.append(float(self.network.requirements[i, k]) * _total(rows))
         return _total(terms)
 
-    def _room(self, i: int, source: Source) -> Array:
+    def _room(self, i: int, cards: Cards) -> Array:
         """Cards left: the limit less the physical position."""
-        return self._floor_scalar(source.cards.limit) - self._physical_position(i, source.cards.over)
+        return self._floor_scalar(cards.limit) - self._physical_position(i, cards.over)
 
     def _when_acting(self, source: Source, j: int, units: Array) -> Array:
         """Keep units only in review periods and while orders get through."""

@@ -108,8 +108,7 @@ class Engine:
         InputError
             Before `reset`, in an environment whose episode has ended, or for a vector that cannot be used.
         """
-        if self._traces is None:
-            raise InputError("step", "called before reset; call reset(seed) first")
+        traces = self._episodes
         if self.clock.max() >= self.periods:
             e = int(np.argmax(self.clock))
             raise InputError("step", f"environment {e} has ended its {self.periods} periods; begin a new episode first")
@@ -117,13 +116,13 @@ class Engine:
         if vectors.shape != (self.num_envs, len(self.space.entries)):
             expected = f"{[self.num_envs, len(self.space.entries)]} for {list(self.space.names)}"
             raise InputError("action", f"shape {list(vectors.shape)} does not fit; give {expected}")
-        return self._world.step(vectors, self._traces)
+        return self._world.step(vectors, traces)
 
     def play(self, policy: Acts) -> None:
         """Run all episodes to their end under a policy; one of rules runs in compiled code where that is at hand."""
         rules = policy if isinstance(policy, Rules) else getattr(policy, "rules", None)
-        if rules is not None and hasattr(self._world, "play") and not self.clock.any():
-            self._world.play(rules, self._traces)
+        if isinstance(rules, Rules) and not self.clock.any():
+            self._world.play(rules, self._episodes)
         while not self.ended.all():
             vectors = np.asarray(policy.act(self.view()))
             if vectors.shape != (self.num_envs, len(self.space.entries)):
@@ -131,14 +130,21 @@ class Engine:
                 raise InputError("policy.act", f"returned shape {list(vectors.shape)}; return {expected}")
             self.step(self.space.from_physical(vectors))
 
+    @property
+    def _episodes(self) -> Traces:
+        """Traces of the episodes under way."""
+        if self._traces is None:
+            raise InputError("reset", "not called yet; call reset(seed) first")
+        return self._traces
+
     def observe(self) -> np.ndarray:
         """Return the observations of now, [B, D] float32."""
-        return self._world.observe(self._traces, self.view)
+        return self._world.observe(self._episodes, self.view)
 
     def view(self) -> View:
         """Return what may be known now."""
-        world, last = self._world, len(self._traces.forecast) - 1
-        forecast = at_clock(self._traces.forecast, np.minimum(self.clock, last))
+        world, trace = self._world, self._episodes.forecast
+        forecast = at_clock(trace, np.minimum(self.clock, len(trace) - 1))
         last_demand = world.flows.demand[list(self.network.markets)]
         return View(self.network, world.state, self.periods, self.seeds, last_demand, forecast)
 

@@ -10,7 +10,7 @@ Read `dynamics.py` first: functions here carry the names of its methods, and nam
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -21,7 +21,8 @@ from pushpull.envs.network import ACTION_COLUMNS, MODES, Network
 LANES = 64
 TERMS = len(COST_TERMS)
 entry_point = njit(cache=True, nogil=True, error_model="numpy")
-compiled = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)  # into its callers
+_INTERNAL: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called by compiled code only: compiles faster
+compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
 
 # --- the tables: a head, then one record per source and per stage, then lists -------------------------------------
 
@@ -162,7 +163,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         if market is not None:
             stage_rates[i, PRICE:] = [market.price, market.backorder_cost, market.lost_sale_cost, market.waiting_share]
 
-    column_rows = dict(zip(ACTION_COLUMNS, (QUANTITY, THRESHOLD, GAP), strict=True))
+    column_rows: dict[str, int] = dict(zip(ACTION_COLUMNS, (QUANTITY, THRESHOLD, GAP), strict=True))
     entries = [
         (rows[column_rows[column]] + k, column != "threshold")
         for k, columns in enumerate(network.action_columns)

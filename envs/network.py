@@ -60,7 +60,7 @@ class Lot(Settings):
 
     rule: str = setting(choice("base_stock", "s_S", "r_nQ", "smoothed"), "base_stock")
     gap: float | None = setting(optional(_units), None)
-    Q: float | None = setting(optional(number(above=0)), None)
+    Q: float = setting(optional(number(above=0)), None)
     at_most_one: bool = setting(flag, False)
     adjust_time: float = setting(number(1), 1)
 
@@ -186,24 +186,24 @@ class Demand(Settings):
     ``deterministic`` holds its last value; ``empirical`` draws its values with `probabilities`, equal by default;
     ``trace`` replays `column` of `file`, `rows` [first, end) counted from 0 below the header, from row `start` of them
     or a random one, times `scale`; ``intermittent`` is 0 unless, with `probability`, a demand of `size` arrives.
-    `season` is a list of factors applied period by period and repeated; `trend` is the change per period relative to
-    period 0: the factor is max(0, 1 + trend x t).
+    A key that its kind does not take is None. `season` is a list of factors applied period by period and repeated;
+    `trend` is the change per period relative to period 0: the factor is max(0, 1 + trend x t).
     """
 
     kind: str = setting(choice(*DEMAND_KINDS))
-    mean: float | None = setting(optional(number(0)), None)
-    sd: float | None = setting(optional(number(0)), None)
-    low: int | None = setting(optional(number(0, whole=True)), None)
-    high: int | None = setting(optional(number(0, whole=True)), None)
-    values: tuple[float, ...] | None = setting(optional(listing(number(0), at_least=1)), None)
-    probabilities: tuple[float, ...] | None = setting(optional(listing(_share, at_least=1)), None)
-    file: str | None = setting(optional(text), None)
-    column: str | None = setting(optional(text), None)
-    rows: tuple[int, ...] | None = setting(optional(listing(_periods, at_least=2)), None)
-    start: str | int | None = setting(optional(lambda f, v: v if v == "random" else _periods(f, v)), None)
-    scale: float | None = setting(optional(number(above=0)), None)
-    probability: float | None = setting(optional(_share), None)
-    size: Demand | None = setting(optional(_size), None)
+    mean: float = setting(optional(number(0)), None)
+    sd: float = setting(optional(number(0)), None)
+    low: int = setting(optional(number(0, whole=True)), None)
+    high: int = setting(optional(number(0, whole=True)), None)
+    values: tuple[float, ...] = setting(optional(listing(number(0), at_least=1)), None)
+    probabilities: tuple[float, ...] = setting(optional(listing(_share, at_least=1)), None)
+    file: str = setting(optional(text), None)
+    column: str = setting(optional(text), None)
+    rows: tuple[int, ...] = setting(optional(listing(_periods, at_least=2)), None)
+    start: str | int = setting(optional(lambda f, v: v if v == "random" else _periods(f, v)), None)
+    scale: float = setting(optional(number(above=0)), None)
+    probability: float = setting(optional(_share), None)
+    size: Demand = setting(optional(_size), None)
     season: tuple[float, ...] = setting(listing(number(0), at_least=0), ())
     trend: float = setting(number(-1, 1), 0)
 
@@ -387,7 +387,7 @@ class Network(Settings):
 
         def locate(stage: Stage) -> Stage:
             demand = stage.market.demand if stage.market else None
-            if demand is None or demand.file is None or not (folder / demand.file).is_file():
+            if stage.market is None or demand is None or not (demand.file and (folder / demand.file).is_file()):
                 return stage
             located = replace(demand, file=str((folder / demand.file).resolve()))
             return replace(stage, market=replace(stage.market, demand=located))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,17 +31,17 @@ class PushPullVecEnv(VecEnv):
         self._quiet: list[dict[str, Any]] = [{} for _ in range(num_envs)]
         self._returns = np.zeros(num_envs)
         self._lengths = np.zeros(num_envs, dtype=np.int64)
-        self._actions = np.zeros((num_envs, *self.action_space.shape))
+        self._actions = np.zeros((num_envs, len(self.task.action_space.entries)))
         self._started = time.time()
 
     def reset(self) -> np.ndarray:
         """Start the first episode of each environment, or the next where no new seed was set."""
-        seeds = self._seeds if any(seed is not None for seed in self._seeds) else None
+        seeds = [int(seed) for seed in self._seeds if seed is not None]
         self._returns[:], self._lengths[:] = 0.0, 0
-        if seeds is None and hasattr(self.task.engine, "seeds"):
+        if not seeds and hasattr(self.task.engine, "seeds"):
             observations = self.task.begin(np.ones(self.num_envs, dtype=bool))
         else:
-            observations = self.task.reset(0 if seeds is None else [int(seed) for seed in seeds])
+            observations = self.task.reset(seeds or 0)
         self._reset_seeds()
         self._reset_options()
         return observations
@@ -99,5 +98,5 @@ class PushPullVecEnv(VecEnv):
 
         return [issubclass(wrapper_class, Monitor)] * len(self._get_indices(indices))
 
-    def _get_indices(self, indices: Any) -> Sequence[int] | Iterable[int]:
+    def _get_indices(self, indices: Any) -> list[int]:
         return list(super()._get_indices(indices))

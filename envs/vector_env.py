@@ -55,8 +55,9 @@ class PushPullVectorEnv(VectorEnv):
             super().reset(seed=seed if isinstance(seed, int) else None)
             fresh = int(self.np_random.integers(2**31))
             if isinstance(seed, list):
-                seed = [fresh + e if own is None else own for e, own in enumerate(seed)]
-            observations = self.task.reset(fresh if seed is None else seed)
+                observations = self.task.reset([fresh + e if own is None else own for e, own in enumerate(seed)])
+            else:
+                observations = self.task.reset(fresh if seed is None else seed)
         self._started = True
         return observations, self._info()
 

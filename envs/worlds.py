@@ -14,6 +14,7 @@ from pushpull.envs.backends import resolve
 from pushpull.envs.exogenous import Traces
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
+from pushpull.envs.rules import Rules
 
 
 class World(Protocol):
@@ -58,6 +59,10 @@ class World(Protocol):
 
     def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
         """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
+        ...
+
+    def play(self, rules: Rules, traces: Traces) -> None:
+        """Run the episodes of the traces under a policy of rules, where the world can do so faster than by steps."""
         ...
 
     def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The compiled kernel is the dynamics: the same numbers on random networks, batches and episodes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,7 +98,7 @@ def test_library_networks_are_played_alike_in_batches(name, dtype):
         assert_equal_records(kernel.flows, arrays.flows, exact=True)
         for term, cost in arrays.costs.items():
             np.testing.assert_array_equal(kernel.costs[term], cost, err_msg=term)
-        close = {"rtol": 1e-12, "atol": 1e-6} if dtype == "float64" else {"rtol": 1e-4, "atol": 1.0}
+        close: Any = {"rtol": 1e-12, "atol": 1e-6} if dtype == "float64" else {"rtol": 1e-4, "atol": 1.0}
         np.testing.assert_allclose(paid[0], paid[1], **close)
         np.testing.assert_allclose(kernel.told, arrays.told, **close)
         for total, value in vars(arrays.totals).items():

@@ -1,5 +1,7 @@
 """Rules play the same episodes in compiled code as period by period."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,14 +72,15 @@ def test_rules_run_compiled_as_they_do_by_hand(units, up_to):
 @pytest.mark.parametrize("policy", ["base_stock", "constant"])
 def test_heuristics_that_never_change_their_numbers_are_rules(name, policy):
     network = load_network(name).with_decoupling_point("supply")
-    heuristic = make_policy(policy, network)
+    heuristic: Any = make_policy(policy, network)
     assert heuristic.rules is not None
     assert_same_tables(network, heuristic, num_envs=33)
 
 
 def test_base_stock_that_pushes_is_no_rule():
     network = load_network("electronics")
-    assert make_policy("base_stock", network).rules is None
+    heuristic: Any = make_policy("base_stock", network)
+    assert heuristic.rules is None
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """The native vector environment is a list of single environments, step by step, and keeps Gymnasium's promises."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 import pushpull.envs  # noqa: F401  registers the ids
@@ -12,7 +14,7 @@ from pushpull.envs.checks import InputError
 NETWORKS = ["electronics", "retail", "or_gym_inventory", "beer_game"]
 
 
-def make_vec(network="electronics", num_envs=3, **task) -> VectorEnv:
+def make_vec(network="electronics", num_envs=3, **task) -> Any:
     return gymnasium.make_vec("PushPull-v0", num_envs=num_envs, network=network, **task)
 
 
@@ -31,7 +33,7 @@ def test_it_equals_singles_through_episodes_of_different_lengths(network):
     """Environment e is seeded seed + e; a reset of some only leaves their episodes shorter than the others'."""
     periods, num_envs, seed = 40, 3, 11
     envs = make_vec(network, num_envs, periods=periods)
-    singles = [gymnasium.make("PushPull-v0", network=network, periods=periods) for _ in range(num_envs)]
+    singles: list[Any] = [gymnasium.make("PushPull-v0", network=network, periods=periods) for _ in range(num_envs)]
     observations, infos = envs.reset(seed=seed)
     expected = [single.reset(seed=seed + e) for e, single in enumerate(singles)]
     same(observations, infos, expected)
@@ -84,7 +86,7 @@ def test_what_a_step_returns_is_not_overwritten_by_the_next():
 
 
 def test_gymnasiums_episode_statistics_are_kept():
-    envs = RecordEpisodeStatistics(make_vec(num_envs=2, periods=30))
+    envs: Any = RecordEpisodeStatistics(make_vec(num_envs=2, periods=30))
     envs.reset(seed=0)
     returns, recorded = np.zeros(2), []
     for _ in range(60):
