@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 
 from pushpull.envs.dynamics import Array, Flows
-from pushpull.envs.network import Network
-
-COST_TERMS = ("holding", "pipeline", "backorder", "lost_sale", "production", "fixed", "shortfall")
+from pushpull.envs.network import COST_TERMS, Network
 
 
 def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:

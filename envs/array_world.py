@@ -11,6 +11,7 @@ import numpy as np
 from pushpull.envs import accounting, dynamics
 from pushpull.envs.actions import ActionSpace, decode
 from pushpull.envs.backends import namespace, to_numpy
+from pushpull.envs.checks import InputError
 from pushpull.envs.exogenous import Traces
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
@@ -68,6 +69,8 @@ class ArrayWorld:
     def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
         """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
         xp, network, clock = self._xp, self.network, self._clock
+        if clock.max() >= len(traces.demand):
+            raise episode_over(int(np.argmax(clock)), clock)
 
         def rows(values: np.ndarray) -> Any:
             return xp.asarray(values, dtype=self._dtype)
@@ -114,6 +117,11 @@ class ArrayWorld:
     def state(self) -> dynamics.State:
         """The states, in numpy."""
         return dynamics.State(**{name: to_numpy(values) for name, values in vars(self._state).items()})
+
+
+def episode_over(e: int, clock: np.ndarray) -> InputError:
+    """Return the error of a step in an environment that has ended."""
+    return InputError("step", f"environment {e} has ended after {clock[e]} periods; begin a new episode first")
 
 
 def at_clock(trace: np.ndarray, clock: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pushpull.envs import accounting, dynamics, kernel
 from pushpull.envs.actions import ActionSpace
+from pushpull.envs.array_world import episode_over
 from pushpull.envs.checks import InputError
 from pushpull.envs.exogenous import Traces
 from pushpull.envs.network import Network
@@ -111,13 +112,13 @@ class CompiledWorld:
         paid = np.empty(self.batch)
         seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
         told = np.empty((len(accounting.TOLD), self.batch))
-        unusable = kernel.step(
+        refused = kernel.step(
             *self._tables, self._rows, self._totals, self._work, self._clock, traces.demand,
             _NOTHING if traces.available is None else traces.available, traces.forecast, vectors,
             self._discount, paid, seen, told,
         )  # fmt: skip
-        if unusable >= 0:
-            self._refuse(vectors, unusable)
+        if refused != -1:
+            self._refuse(vectors, refused)
         self._seen, self._told = seen, told
         return paid
 
@@ -150,6 +151,8 @@ class CompiledWorld:
         return self._told
 
     def _refuse(self, vectors: np.ndarray, entry: int) -> None:
+        if entry < 0:
+            raise episode_over(-2 - entry, self._clock)
         values = vectors[:, entry]
         raise InputError(
             f"action.{self._space.names[entry]}",

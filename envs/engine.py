@@ -109,9 +109,6 @@ class Engine:
             Before `reset`, in an environment whose episode has ended, or for a vector that cannot be used.
         """
         traces = self._episodes
-        if self.clock.max() >= self.periods:
-            e = int(np.argmax(self.clock))
-            raise InputError("step", f"environment {e} has ended its {self.periods} periods; begin a new episode first")
         vectors = np.ascontiguousarray(vectors, dtype=np.float64)
         if vectors.shape != (self.num_envs, len(self.space.entries)):
             expected = f"{[self.num_envs, len(self.space.entries)]} for {list(self.space.names)}"

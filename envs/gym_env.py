@@ -97,7 +97,8 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
         """Run one period."""
         observation, reward = self.task.step(np.asarray(action)[None])
-        ended, real = bool(self.task.engine.ended[0]), self.network.horizon_is_real
+        engine, real = self.task.engine, self.network.horizon_is_real
+        ended = bool(engine.clock[0] >= engine.periods)
         if self.render_mode == "human":
             self.render()
         return observation[0], float(reward[0]), ended and real, ended and not real, self._info()

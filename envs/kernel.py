@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from pushpull.envs.accounting import COST_TERMS
-from pushpull.envs.network import ACTION_COLUMNS, MODES, Network
+from pushpull.envs.network import ACTION_COLUMNS, COST_TERMS, MODES, Network
 
 LANES = 64
 TERMS = len(COST_TERMS)
@@ -783,8 +782,12 @@ def step(
     Returns
     -------
     int
-        -1, or the first action entry that is not a usable number; then nothing has been done.
+        -1; or the first action entry that is not a usable number; or -2 - b when environment b has ended. In the last
+        two cases nothing has been done.
     """
+    for b in range(clock.size):
+        if clock[b] >= demand.shape[0]:
+            return -2 - b
     for k in range(ints[K]):
         bounded = ints[ints[ENTRIES] + 2 * k + 1]
         for b in range(clock.size):

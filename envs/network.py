@@ -40,6 +40,7 @@ SEQUENCES = {
 }
 MODES = ("push", "pull", "mixed")
 ACTION_COLUMNS = ("quantity", "threshold", "gap")
+COST_TERMS = ("holding", "pipeline", "backorder", "lost_sale", "production", "fixed", "shortfall")
 ALL_PULL, ALL_PUSH = "supply", "market"
 
 _share = number(0, 1)

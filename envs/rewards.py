@@ -11,10 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from pushpull.envs import bounds
-from pushpull.envs.accounting import COST_TERMS
 from pushpull.envs.checks import InputError, number, suggest
 from pushpull.envs.dynamics import Flows
-from pushpull.envs.network import Network
+from pushpull.envs.network import COST_TERMS, Network
 
 PRESETS: dict[str, dict[str, float]] = {
     "profit": {"revenue": 1.0, "cost": -1.0},

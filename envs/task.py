@@ -67,6 +67,7 @@ class Task:
         self.observation = Observation(self.network, **_observation_settings(observation))
         self._reward_scale = reward_scale(self.network) if scale_reward else 1.0
         weights = {term: weight / self._reward_scale for term, weight in reward_weights(reward).items()}
+        self.info_keys = ("seed", "period", *TOLD)
         self.engine = Engine(
             self.network, num_envs, periods, backend, dtype, self.action_space, self.observation, weights
         )
@@ -90,11 +91,6 @@ class Task:
         """Return, with the same keys always, the last period's money and the KPIs of the episode so far, [B] each."""
         engine = self.engine
         return dict(zip(self.info_keys, (engine.seeds, engine.clock.copy(), *engine.told), strict=True))
-
-    @property
-    def info_keys(self) -> tuple[str, ...]:
-        """The keys of `info`."""
-        return ("seed", "period", *TOLD)
 
 
 def _observation_settings(observation: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from pushpull.envs.accounting import COST_TERMS, KPIS
+from pushpull.envs.accounting import KPIS
+from pushpull.envs.network import COST_TERMS
 from pushpull.experiments.statistics import Estimate, estimate, paired_difference
 
 MEASURES = (*KPIS, *(f"cost.{term}" for term in COST_TERMS), "discounted_profit")

@@ -36,8 +36,12 @@ LAYERS = (
     ("dynamics", "kernel"),
     ("accounting",),
     ("actions", "observations", "rewards"),
+    ("rules",),
+    ("array_world", "compiled_world"),
+    ("worlds",),
     ("engine",),
-    ("gym_env", "vector_env", "sb3_vec_env", "multi_agent", "render"),
+    ("simulate", "task"),
+    ("gym_env", "vector_env", "sb3_vec_env", "render"),
 )
 LAYER = {f"pushpull.envs.{name}": depth for depth, names in enumerate(LAYERS) for name in names}
 

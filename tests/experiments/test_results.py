@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from pushpull.envs.accounting import COST_TERMS, KPIS
+from pushpull.envs.accounting import KPIS
+from pushpull.envs.network import COST_TERMS
 from pushpull.experiments.results import comparison, printed, verdicts
 
 COLUMNS = [*KPIS, *(f"cost.{term}" for term in COST_TERMS), "discounted_profit"]
