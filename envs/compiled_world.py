@@ -18,16 +18,6 @@ from pushpull.envs.rewards import UNITS
 from pushpull.envs.rules import Rules
 
 _NOTHING = np.zeros((0, 0, 0))
-WRITTEN_BLOCKS = (
-    "on_hand",
-    "backorders",
-    "pipeline",
-    "in_process",
-    "pending",
-    "last_demand",
-    "forecast",
-    "periods_left",
-)  # of the observation, by the kernel itself
 
 
 class CompiledWorld:
@@ -44,7 +34,7 @@ class CompiledWorld:
     space : ActionSpace
         How action vectors are read.
     observation : Observation, optional
-        What is observed; the kernel writes it where all its blocks are `WRITTEN_BLOCKS`.
+        What is observed.
     weights : mapping
         Reward weights by term.
     disrupted : bool
@@ -63,14 +53,11 @@ class CompiledWorld:
     ):
         batch = len(clock)
         self.network, self.batch, self._clock = network, batch, clock
-        self._space, self._observation = space, observation
-        self._writes = observation is not None and set(observation.blocks) <= set(WRITTEN_BLOCKS)
+        self._space = space
         self._dtype = np.dtype(dtype).type
         self._first = kernel.first_rows(network, disrupted)
         self._total_rows = _total_rows(network)
-        vectors = _vectors(
-            network, self._first, self._total_rows, space, observation if self._writes else None, weights
-        )
+        vectors = _vectors(network, self._first, self._total_rows, space, observation, weights)
         self._tables = kernel.pack(network, self._dtype, vectors, disrupted)
         self._seen: np.ndarray | None = None
         self._told: np.ndarray | None = None
@@ -133,13 +120,10 @@ class CompiledWorld:
 
     def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
         """Return the observations of now, [B, D] float32."""
-        if not self._writes:
-            assert self._observation is not None, "a world made without an observation cannot observe"
-            return self._observation(view())
         if self._seen is None:
             self._seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
             tables, periods = self._tables, len(traces.demand)
-            kernel.observe(tables.ints, tables.scales, self._rows, self._clock, traces.forecast, periods, self._seen)
+            kernel.observe(*tables, self._rows, self._work, self._clock, traces.forecast, periods, self._seen)
         return self._seen.T
 
     @property
@@ -271,7 +255,7 @@ def _told(
 
 
 def _seen(network: Network, first: Mapping[int, int], observation: Observation) -> list[int]:
-    """Row of each entry of the observation, or the kernel's code for a forecast or the time left."""
+    """Row of each entry of the observation, or the kernel's code of what is no row."""
     n, j, markets = len(network.stages), len(network.sources), list(network.markets)
     horizon = max(market.forecast.horizon for market in network.markets.values())
     places = {
@@ -280,6 +264,9 @@ def _seen(network: Network, first: Mapping[int, int], observation: Observation) 
         "pipeline": [first[kernel.PIPELINE] + row for row in range(sum(network.pipeline_rows))],
         "in_process": [first[kernel.IN_PROCESS] + k for k in range(j)],
         "pending": [first[kernel.PENDING] + k for k in range(j)],
+        "in_transit": [kernel.FIRST_TRANSIT - k for k in range(j)],
+        "inventory_position": [kernel.FIRST_POSITION - i for i in range(n)],
+        "echelon_inventory_position": [kernel.FIRST_ECHELON - i for i in range(n)],
         "last_demand": [first[kernel.DEMAND] + i for i in markets],
         "forecast": [kernel.FIRST_FORECAST - k for k in range(horizon * len(markets))],
         "periods_left": [kernel.TIME_LEFT],

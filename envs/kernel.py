@@ -29,11 +29,12 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
 (N, J, M, K, D, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED,
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT, TOLD_TERMS,  # where in the ints
- STAGE_RATE, WEIGHT, REQUIREMENT,  # where in the rates
+ SEES_POSITIONS,
+ STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT, SHORTFALL,
  IN_PROCESS, COSTS, REVENUE, ROWS,  # first rows of a block's sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(58)
+ HEAD) = range(60)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  SOURCE_INTS) = range(22)
@@ -49,7 +50,8 @@ BASES = ("installation", "echelon", "physical")
 INSTALLATION, ECHELON, PHYSICAL = range(3)
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
 AFFECTS_START, AFFECTS_ORDER, AFFECTS_TRANSIT, AFFECTS_RECEIPT = range(1, 5)
-TIME_LEFT, FIRST_FORECAST = -1, -2  # what an observation entry shows that is no row; forecasts go downwards
+# What an observation entry shows that is no row of the block; from a first code on they go downwards.
+TIME_LEFT, FIRST_FORECAST, FIRST_POSITION, FIRST_ECHELON, FIRST_TRANSIT = -1, -2, -1_000_000, -2_000_000, -3_000_000
 
 STATE = {"on_hand": ON_HAND, "owed": OWED, "pending": PENDING, "pipeline": PIPELINE, "in_transit": IN_TRANSIT}
 FLOWS = {
@@ -83,7 +85,7 @@ class Vectors(NamedTuple):
     low: np.ndarray  # [K] units at an entry's lower bound
     span: np.ndarray  # [K] units between its bounds; 0 where entries are units already
     paid: list[tuple[int, float]]  # rows, and their weights in the reward
-    seen: list[int]  # [D] a row, or the code of a forecast or the time left
+    seen: list[int]  # [D] a row, or the code of something else
     scale: np.ndarray  # [D] what an observation entry is divided by
     floor: np.ndarray  # [D] its bounds
     ceiling: np.ndarray  # [D]
@@ -180,6 +182,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[SOME_PUSH] = any(mode != "pull" for mode in network.modes)
     head[DISRUPTED] = disrupted
     head[FORECASTS] = any(source.lot.rule == "smoothed" for source in network.sources)
+    head[SEES_POSITIONS] = any(FIRST_TRANSIT < what <= FIRST_POSITION for what in vectors.seen)
     head[WARM_UP] = network.warm_up
     head[PAID_COUNT] = len(vectors.paid)
     head[TOLD_COUNT] = len(vectors.told)
@@ -201,6 +204,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         (STAGE_RATE, stage_rates.ravel()),
         (WEIGHT, [units for _, units in lists]),
         (REQUIREMENT, network.requirements[:, list(network.markets)].ravel()),
+        (BETA, network.requirements.ravel()),
     ):
         head[where] = sum(map(len, rates))
         rates.append(np.asarray(values, dtype=float))
@@ -805,18 +809,18 @@ def step(
         pay(ints, scales, rows[block], paid, first, now.size)
         for e in range(now.size):
             now[e] += 1
-        look(ints, scales, rows[block], now, forecast, demand.shape[0], seen, first)
+        look(ints, rates, scales, rows[block], work, now, forecast, demand.shape[0], seen, first)
         tell(ints, scales, rows[block], totals[block], told, first, now.size)
     return -1
 
 
 @entry_point
-def observe(ints, scales, rows, clock, forecast, periods, seen):
+def observe(ints, rates, scales, rows, work, clock, forecast, periods, seen):
     """Write what may be known at the start of the period that each clock shows, [D, B]."""
     lanes = rows.shape[2]
     for block in range(rows.shape[0]):
         first = block * lanes
-        look(ints, scales, rows[block], clock[first : first + lanes], forecast, periods, seen, first)
+        look(ints, rates, scales, rows[block], work, clock[first : first + lanes], forecast, periods, seen, first)
 
 
 @entry_point
@@ -943,9 +947,11 @@ def pay(ints, scales, rows, paid, first, width):
 
 
 @compiled
-def look(ints, scales, rows, clock, forecast, periods, seen, first):
+def look(ints, rates, scales, rows, work, clock, forecast, periods, seen, first):
     """Write a block's observations."""
     width, last, dimensions = clock.size, forecast.shape[0] - 1, ints[D]
+    if ints[SEES_POSITIONS]:
+        inventory_positions(ints, rates, rows, work)
     at = 2 * ints[K] + ints[PAID_COUNT]
     for d in range(dimensions):
         what, scale = ints[ints[SEEN] + d], scales[at + d]
@@ -956,11 +962,45 @@ def look(ints, scales, rows, clock, forecast, periods, seen, first):
         elif what == TIME_LEFT:
             for e in range(width):
                 seen[d, first + e] = min(max((periods - clock[e]) / (periods * scale), floor), ceiling)
+        elif what <= FIRST_TRANSIT:
+            sum_transit(ints, rows, FIRST_TRANSIT - what, work, ints[SCRATCH])
+            for e in range(width):
+                seen[d, first + e] = min(max(work[ints[SCRATCH], e] / scale, floor), ceiling)
+        elif what <= FIRST_ECHELON:
+            sum_echelon(ints, rates, FIRST_ECHELON - what, work, ints[SCRATCH])
+            for e in range(width):
+                seen[d, first + e] = min(max(work[ints[SCRATCH], e] / scale, floor), ceiling)
+        elif what <= FIRST_POSITION:
+            position = ints[POSITION] + FIRST_POSITION - what
+            for e in range(width):
+                seen[d, first + e] = min(max(work[position, e] / scale, floor), ceiling)
         else:
             h, m = (FIRST_FORECAST - what) // ints[M], (FIRST_FORECAST - what) % ints[M]
             for e in range(width):
                 foreseen = forecast[min(clock[e], last), h, m, first + e]
                 seen[d, first + e] = min(max(foreseen / scale, floor), ceiling)
+
+
+@compiled
+def sum_transit(ints, rows, j, work, total):
+    """Orders that travel to source j."""
+    for e in range(rows.shape[1]):
+        work[total, e] = 0
+    for row in range(source(ints, j, TRANSIT_ROW), source(ints, j, TRANSIT_ROW) + source(ints, j, DELAY)):
+        for e in range(rows.shape[1]):
+            work[total, e] += rows[row, e]
+
+
+@compiled
+def sum_echelon(ints, rates, i, work, total):
+    """Echelon position of stage i, from the positions of all stages."""
+    for e in range(work.shape[1]):
+        work[total, e] = 0
+    for k in range(ints[N]):
+        beta, position = rates[ints[BETA] + i * ints[N] + k], ints[POSITION] + k
+        if beta != 0:
+            for e in range(work.shape[1]):
+                work[total, e] += beta * work[position, e]
 
 
 @compiled
