@@ -134,17 +134,17 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     for k, source in enumerate(network.sources):
         i, lot, cards = network.source_stage[k], source.lot, source.cards
         beta = network.requirements[i]
-        position = {
-            "installation": [],
-            "echelon": [(m, float(beta[m])) for m in range(n) if beta[m]],
-            "physical": [(m, float(beta[m])) for m in network.stages_over(i, source.over)],
-        }
+        position: list[tuple[int, float]] = []
+        if source.basis == "echelon":
+            position = [(m, float(beta[m])) for m in range(n) if beta[m]]
+        elif source.basis == "physical":
+            position = [(m, float(beta[m])) for m in network.stages_over(i, source.over)]
         limited = [] if cards is None else [(m, float(beta[m])) for m in network.stages_over(i, cards.over)]
         affects = None if source.disruption is None else source.disruption.affects
         sources[k] = [
             MODES.index(network.modes[k]), i, source.lead_time, network.order_delays[k], pipeline_row, transit_row,
             *place(list(network.inputs[k])), network.modes[k] == "push" and source.carries, RULES.index(lot.rule),
-            lot.at_most_one, lot.gap is not None, BASES.index(source.basis), *place(position[source.basis]),
+            lot.at_most_one, lot.gap is not None, BASES.index(source.basis), *place(position),
             cards is not None, *place(limited), source.review_period, source.review_offset, DISRUPTIONS.index(affects),
         ]  # fmt: skip
         source_rates[k] = [

@@ -7,6 +7,7 @@ that a decoupling point implies, and how much of each stage one unit of another 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -494,9 +495,10 @@ class Network(Settings):
     @cached_property
     def sources_of(self) -> tuple[tuple[int, ...], ...]:
         """Source indices of each stage, in declaration order."""
-        return tuple(
-            tuple(j for j, owner in enumerate(self.source_stage) if owner == i) for i in range(len(self.stages))
-        )
+        own: list[list[int]] = [[] for _ in self.stages]
+        for j, i in enumerate(self.source_stage):
+            own[i].append(j)
+        return tuple(tuple(sources) for sources in own)
 
     @cached_property
     def sources(self) -> tuple[Source, ...]:
@@ -552,8 +554,9 @@ class Network(Settings):
     @cached_property
     def inputs(self) -> tuple[tuple[tuple[int, float], ...], ...]:
         """For each source, pairs (stage index, units needed per unit made)."""
+        place = {name: i for i, name in enumerate(self.stages)}
         return tuple(
-            tuple((self.stage_names.index(stage), units) for stage, units in source.inputs.items())
+            tuple((place[stage], units) for stage, units in source.inputs.items())
             for stage_settings in self.stages.values()
             for source in stage_settings.sources
         )
@@ -562,22 +565,33 @@ class Network(Settings):
     def stage_order(self) -> tuple[int, ...]:
         """Stage indices upstream first: repeatedly the first declared stage whose suppliers are all placed."""
         suppliers = [{m for j in self.sources_of[i] for m, _ in self.inputs[j]} for i in range(len(self.stages))]
+        waiting = [len(needed) for needed in suppliers]
+        customers: list[list[int]] = [[] for _ in suppliers]
+        for i, needed in enumerate(suppliers):
+            for m in needed:
+                customers[m].append(i)
+        ready = [i for i, count in enumerate(waiting) if count == 0]  # a heap: the first declared comes out first
         order: list[int] = []
-        while len(order) < len(suppliers):
-            ready = next((i for i in range(len(suppliers)) if i not in order and suppliers[i] <= set(order)), None)
-            if ready is None:
-                stuck = [self.stage_names[i] for i in range(len(suppliers)) if i not in order]
-                raise InputError("stages", f"{stuck} form or wait on a cycle of inputs; remove one of their inputs")
-            order.append(ready)
+        while ready:
+            order.append(heapq.heappop(ready))
+            for i in customers[order[-1]]:
+                waiting[i] -= 1
+                if waiting[i] == 0:
+                    heapq.heappush(ready, i)
+        if len(order) < len(suppliers):
+            stuck = [self.stage_names[i] for i, count in enumerate(waiting) if count]
+            raise InputError("stages", f"{stuck} form or wait on a cycle of inputs; remove one of their inputs")
         return tuple(order)
 
     @cached_property
     def users_of(self) -> tuple[tuple[int, ...], ...]:
         """For each stage, the sources that draw on it, in stage order, then declaration order."""
-        in_order = [j for i in self.stage_order for j in self.sources_of[i]]
-        return tuple(
-            tuple(j for j in in_order if any(m == i for m, _ in self.inputs[j])) for i in range(len(self.stages))
-        )
+        users: list[list[int]] = [[] for _ in self.stages]
+        for i in self.stage_order:
+            for j in self.sources_of[i]:
+                for m, _ in self.inputs[j]:
+                    users[m].append(j)
+        return tuple(tuple(own) for own in users)
 
     @cached_property
     def markets(self) -> dict[int, Market]:
