@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "play a saved agent, or agents that need no training, in test worlds",
     "simulate": "run one agent through a recorded demand history, period by period",
     "show": "describe a network and draw it",
+    "bench": "measure how fast everything is on this machine, beside its targets",
 }
 FLAGS = {
     "--help": "show a command's options, their values and what they mean (-h)",
@@ -38,6 +39,7 @@ EXAMPLES = (
     "pushpull train agent=sac agent.sac.steps=50000",
     "pushpull train --multirun seed=0,1,2",
     "pushpull show network=beer_game",
+    "pushpull bench quick=true cases=step/chain4",
 )
 
 

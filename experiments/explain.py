@@ -16,7 +16,8 @@ from pushpull.experiments.options import CONFIGS, composed, groups, parse
 def main(command: str, words: Sequence[str], console: Console) -> None:
     """Print the options that a command has with the overrides typed so far."""
     content, choices = composed(command, parse(words)), groups(command)
-    content["network"] = content["network"]["name"]
+    if "network" in content:
+        content["network"] = content["network"]["name"]
     title = f"[bold]pushpull {command}[/] \\[key=value ...]"
     console.print(title, "", _table(content, _comments(f"{command}.yaml"), skip=choices), "", sep="\n")
     if choices:

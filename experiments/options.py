@@ -69,6 +69,8 @@ def composed(command: str, overrides: Sequence[Override]) -> dict[str, Any]:
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(command, str(error).splitlines()[0]) from None
     content = {key: value for key, value in content.items() if value != "???"}  # Hydra's mark of a missing value
+    if changes and "network" not in content:
+        raise InputError("network", f"{command} takes none; leave it out")
     chosen = [name for name, agent in content.get("agent", {}).items() if {"policy", "algorithm"} & {*agent}]
     for name in content.get("agent", {}):
         if name not in chosen:
@@ -78,7 +80,8 @@ def composed(command: str, overrides: Sequence[Override]) -> dict[str, Any]:
         content["network"] = named[-1]
     elif content.get("run") is not None:
         content["network"] = saved_network(content["run"])
-    content["network"] = load_network(content["network"]).to_dict()
+    if "network" in content:
+        content["network"] = load_network(content["network"]).to_dict()
     for change in changes:
         if change.key_or_group != "network":
             _change(content, change.key_or_group.split("."), change.value())

@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pushpull.envs.checks import InputError, Settings, listing, mapping, number, optional, record, setting, text
+from pushpull.envs.checks import (
+    InputError,
+    Settings,
+    flag,
+    listing,
+    mapping,
+    number,
+    optional,
+    record,
+    setting,
+    text,
+)
 from pushpull.envs.library import load_network
 from pushpull.envs.network import Network
 from pushpull.envs.rewards import reward_weights
@@ -141,10 +152,21 @@ class ShowSettings(_Command):
     """Settings of ``pushpull show``."""
 
 
+@dataclass(frozen=True)
+class BenchSettings(Settings):
+    """Settings of ``pushpull bench``."""
+
+    cases: tuple[str, ...] = setting(_names)
+    quick: bool = setting(flag)
+    compare: str | None = setting(optional(text))
+    folder: str = setting(text)
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "compare": CompareSettings,
     "train": TrainSettings,
     "evaluate": EvaluateSettings,
     "simulate": SimulateSettings,
     "show": ShowSettings,
+    "bench": BenchSettings,
 }

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 from importlib import import_module
 
 import pytest
@@ -26,7 +27,9 @@ def test_every_command_has_settings_and_a_main():
 def test_help_of_a_command_lists_options_values_and_meanings(pushpull, command):
     page = pushpull(command, "--help")
     assert page.code == 0, page.err
-    for line in ("network", "decoupling_point", "folder", "where the folder of the run is put"):
+    options = [item.name for item in fields(SETTINGS[command])]
+    assert "folder" in options
+    for line in (*options, "where the folder of the run is put"):
         assert line in page.out
 
 
