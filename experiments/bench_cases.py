@@ -200,10 +200,12 @@ def single(name: str) -> Callable[[Effort], Repeat]:
     def prepare(effort: Effort) -> Repeat:
         import gymnasium
 
-        horizon = _network(name).horizon
+        horizon = load_network(name).horizon
 
-        def begin(periods: int) -> Any:
-            return gymnasium.make("PushPull-v0", network=name, periods=periods)
+        def make(periods: int) -> Any:
+            environment = gymnasium.make("PushPull-v0", network=name, periods=periods)
+            environment.reset(seed=0)
+            return environment
 
         def step(environment: Any, steps: int) -> None:
             for k in range(steps):
@@ -214,25 +216,19 @@ def single(name: str) -> Callable[[Effort], Repeat]:
                 environment.reset()
                 step(environment, horizon)
 
-        def long_episode(periods: int) -> tuple[Any, Stretch]:
-            environment = begin(periods)
-            environment.reset(seed=0)
-            return environment, timed(lambda: step(environment, periods))
-
-        short = begin(horizon)
-        short.reset(seed=0)
-        actions = _actions(short.unwrapped.task)[:, 0]
+        short = make(horizon)
+        actions = _actions(short.unwrapped.task)[:, 0].astype(np.float32)  # what its action space samples
         play(short, 1)
-        steps = _enough(lambda periods: long_episode(periods)[1].wall, effort.seconds, least=horizon)
-        environment, _ = long_episode(steps)
+        episodes = _enough(lambda count: timed(lambda: play(short, count)).wall, effort.seconds)
+        steps = episodes * horizon
+        long = make(steps)
 
         def repeat() -> Readings:
-            environment.reset(seed=0)
-            taken = timed(lambda: step(environment, steps))
-            whole = timed(lambda: play(short, steps // horizon))
+            long.reset(seed=0)
+            taken, whole = timed(lambda: step(long, steps)), timed(lambda: play(short, episodes))
             return {
                 "us/step": 1e6 * taken.wall / steps,
-                "us/step with resets": 1e6 * whole.wall / (steps // horizon * horizon),
+                "us/step with resets": 1e6 * whole.wall / steps,
                 "of a core": taken.share,
             }
 
@@ -249,7 +245,7 @@ def vector(name: str, batch: int) -> Callable[[Effort], Repeat]:
 
         need("numba")
         environment: Any = gymnasium.make_vec("PushPull-v0", num_envs=batch, network=name, dtype="float32")
-        network, actions = environment.unwrapped.network, _actions(environment.unwrapped.task)
+        network, actions = environment.unwrapped.network, _actions(environment.unwrapped.task).astype(np.float32)
 
         def play(horizons: int) -> None:
             for k in range(horizons * network.horizon):
