@@ -98,15 +98,14 @@ class CompiledWorld:
         """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
         paid = np.empty(self.batch)
         seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
-        told = np.empty((len(accounting.TOLD), self.batch))
         refused = kernel.step(
             *self._tables, self._rows, self._totals, self._work, self._clock, traces.demand,
             _NOTHING if traces.available is None else traces.available, traces.forecast, vectors,
-            self._discount, paid, seen, told,
+            self._discount, paid, seen,
         )  # fmt: skip
         if refused != -1:
             self._refuse(vectors, refused)
-        self._seen, self._told = seen, told
+        self._seen, self._told = seen, None
         return paid
 
     def play(self, rules: Rules, traces: Traces) -> None:

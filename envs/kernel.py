@@ -753,9 +753,7 @@ def add(rows, total, rate, units):
 
 
 @entry_point
-def step(
-    ints, rates, scales, rows, totals, work, clock, demand, available, forecast, actions, discount, paid, seen, told
-):
+def step(ints, rates, scales, rows, totals, work, clock, demand, available, forecast, actions, discount, paid, seen):
     """Run one period in every environment.
 
     Parameters
@@ -780,8 +778,6 @@ def step(
         Receives the rewards.
     seen : ndarray of float32 [D, B]
         Receives the observations at the start of the next period.
-    told : ndarray of float64 [TERMS + 1 + ratios, B]
-        Receives the period's cost by term and revenue, and the ratios of the episode so far.
 
     Returns
     -------
@@ -810,7 +806,6 @@ def step(
         for e in range(now.size):
             now[e] += 1
         look(ints, rates, scales, rows[block], work, now, forecast, demand.shape[0], seen, first)
-        tell(ints, scales, rows[block], totals[block], told, first, now.size)
     return -1
 
 
@@ -956,7 +951,11 @@ def look(ints, rates, scales, rows, work, clock, forecast, periods, seen, first)
     for d in range(dimensions):
         what, scale = ints[ints[SEEN] + d], scales[at + d]
         floor, ceiling = scales[at + dimensions + d], scales[at + 2 * dimensions + d]
-        if what >= 0:
+        if what >= 0 and scale == 1.0:
+            low, high = np.float32(floor), np.float32(ceiling)
+            for e in range(width):
+                seen[d, first + e] = min(max(np.float32(rows[what, e]), low), high)
+        elif what >= 0:
             for e in range(width):
                 seen[d, first + e] = min(max(rows[what, e] / scale, floor), ceiling)
         elif what == TIME_LEFT:
@@ -1011,17 +1010,26 @@ def tell(ints, scales, rows, totals, told, first, width):
             told[row, first + e] = rows[ints[COSTS] + row, e]
     empties = 2 * ints[K] + ints[PAID_COUNT] + 3 * ints[D]
     term, weight = ints[TOLD] + 2 * ints[TOLD_COUNT], empties + ints[TOLD_COUNT]
+    part, whole = np.zeros(width), np.zeros(width)
     for k in range(ints[TOLD_COUNT]):
         parts, wholes = ints[ints[TOLD] + 2 * k], ints[ints[TOLD] + 2 * k + 1]
+        add_up(ints, scales, totals, term, weight, parts, part)
+        add_up(ints, scales, totals, term + parts, weight + parts, wholes, whole)
         for e in range(width):
-            part, whole = 0.0, 0.0
-            for n in range(parts):
-                part += scales[weight + n] * totals[ints[term + n], e]
-            for n in range(parts, parts + wholes):
-                whole += scales[weight + n] * totals[ints[term + n], e]
-            told[TERMS + 1 + k, first + e] = part / whole if whole > 0 else scales[empties + k]
+            told[TERMS + 1 + k, first + e] = part[e] / whole[e] if whole[e] > 0 else scales[empties + k]
         term += parts + wholes
         weight += parts + wholes
+
+
+@compiled
+def add_up(ints, scales, totals, term, weight, count, out):
+    """Sum some rows of the totals with their weights."""
+    for e in range(out.size):
+        out[e] = 0.0
+    for n in range(count):
+        row, times = ints[term + n], scales[weight + n]
+        for e in range(out.size):
+            out[e] += times * totals[row, e]
 
 
 @compiled
@@ -1030,58 +1038,76 @@ def tally(ints, rows, totals, clock, discount):
     n, sources, warm_up = ints[N], ints[J], ints[WARM_UP]
     first_of = np.int64(2)  # the first rows: periods, revenue, then costs, discounted profit, and units
     profit = first_of + TERMS
-    for e in range(clock.size):
-        earned = np.float64(rows[ints[REVENUE], e])
-        for term in range(TERMS):
-            earned -= rows[ints[COSTS] + term, e]
-        totals[profit, e] += earned if discount == 1.0 else earned * discount ** clock[e]
+    if discount == 1.0:
+        for e in range(clock.size):
+            totals[profit, e] += rows[ints[REVENUE], e]
+        for row in range(ints[COSTS], ints[COSTS] + TERMS):
+            for e in range(clock.size):
+                totals[profit, e] -= rows[row, e]
+    else:
+        for e in range(clock.size):
+            earned = np.float64(rows[ints[REVENUE], e])
+            for row in range(ints[COSTS], ints[COSTS] + TERMS):
+                earned -= rows[row, e]
+            totals[profit, e] += earned * discount ** clock[e]
     counted = 0
     for e in range(clock.size):
         counted += clock[e] >= warm_up
     if counted == 0:
         return
+    everywhere = counted == clock.size
     for e in range(clock.size):
         totals[0, e] += 1.0 if clock[e] >= warm_up else 0.0
-    sum_up(rows, ints[REVENUE], totals, 1, 1, clock, warm_up)
-    sum_up(rows, ints[COSTS], totals, first_of, TERMS, clock, warm_up)
+    sum_up(rows, ints[REVENUE], totals, 1, 1, clock, warm_up, everywhere)
+    sum_up(rows, ints[COSTS], totals, first_of, TERMS, clock, warm_up, everywhere)
     at = profit + 1
-    sum_up(rows, ints[DEMAND], totals, at, n, clock, warm_up)
-    sum_up(rows, ints[SHIPPED], totals, at + n, n, clock, warm_up)
-    sum_up(rows, ints[ON_TIME], totals, at + 2 * n, n, clock, warm_up)
-    sum_up(rows, ints[LOST], totals, at + 3 * n, n, clock, warm_up)
-    at += 4 * n
-    for i in range(n):
-        demand, on_time, on_hand = ints[DEMAND] + i, ints[ON_TIME] + i, ints[ON_HAND] + i
+    for m in range(ints[M]):  # what only stages with a market have
+        i = ints[ints[MARKETS] + m]
+        sum_up(rows, ints[DEMAND] + i, totals, at + i, 1, clock, warm_up, everywhere)
+        sum_up(rows, ints[SHIPPED] + i, totals, at + n + i, 1, clock, warm_up, everywhere)
+        sum_up(rows, ints[ON_TIME] + i, totals, at + 2 * n + i, 1, clock, warm_up, everywhere)
+        sum_up(rows, ints[LOST] + i, totals, at + 3 * n + i, 1, clock, warm_up, everywhere)
+        sum_up(rows, ints[OWED] + i, totals, at + 8 * n + i, 1, clock, warm_up, everywhere)
+        demand, on_time = ints[DEMAND] + i, ints[ON_TIME] + i
         for e in range(clock.size):
-            weight = 1.0 if clock[e] >= warm_up else 0.0
-            asked = weight if rows[demand, e] > 0 else 0.0
-            totals[at + i, e] += asked
-            totals[at + n + i, e] += asked if rows[on_time, e] >= rows[demand, e] else 0.0
-            totals[at + 2 * n + i, e] += weight if rows[on_hand, e] > 0 else 0.0
-    at += 3 * n
-    sum_up(rows, ints[ON_HAND], totals, at, n, clock, warm_up)
-    sum_up(rows, ints[OWED], totals, at + n, n, clock, warm_up)
-    at += 2 * n
-    sum_up(rows, ints[IN_PROCESS], totals, at, sources, clock, warm_up)
-    sum_up(rows, ints[STARTED], totals, at + sources, sources, clock, warm_up)
-    sum_up(rows, ints[ORDERED], totals, at + 2 * sources, sources, clock, warm_up)
+            asked = 1.0 if rows[demand, e] > 0 and clock[e] >= warm_up else 0.0
+            totals[at + 4 * n + i, e] += asked
+            totals[at + 5 * n + i, e] += asked if rows[on_time, e] >= rows[demand, e] else 0.0
+    for i in range(n):
+        for e in range(clock.size):
+            totals[at + 6 * n + i, e] += 1.0 if rows[ints[ON_HAND] + i, e] > 0 and clock[e] >= warm_up else 0.0
+    sum_up(rows, ints[ON_HAND], totals, at + 7 * n, n, clock, warm_up, everywhere)
+    at += 9 * n
+    sum_up(rows, ints[IN_PROCESS], totals, at, sources, clock, warm_up, everywhere)
+    sum_up(rows, ints[STARTED], totals, at + sources, sources, clock, warm_up, everywhere)
+    sum_up(rows, ints[ORDERED], totals, at + 2 * sources, sources, clock, warm_up, everywhere)
     at += 3 * sources
-    sum_squares(rows, ints[ORDERED], totals, at, sources, clock, warm_up)
-    sum_squares(rows, ints[DEMAND], totals, at + sources, n, clock, warm_up)
+    sum_squares(rows, ints[ORDERED], totals, at, sources, clock, warm_up, everywhere)
+    for m in range(ints[M]):
+        i = ints[ints[MARKETS] + m]
+        sum_squares(rows, ints[DEMAND] + i, totals, at + sources + i, 1, clock, warm_up, everywhere)
 
 
 @compiled
-def sum_up(rows, row, totals, total, count, clock, warm_up):
+def sum_up(rows, row, totals, total, count, clock, warm_up, everywhere):
     """Add rows to totals in the environments past their warm-up."""
     for k in range(count):
-        for e in range(clock.size):
-            totals[total + k, e] += rows[row + k, e] if clock[e] >= warm_up else 0.0
+        if everywhere:
+            for e in range(clock.size):
+                totals[total + k, e] += rows[row + k, e]
+        else:
+            for e in range(clock.size):
+                totals[total + k, e] += rows[row + k, e] if clock[e] >= warm_up else 0.0
 
 
 @compiled
-def sum_squares(rows, row, totals, total, count, clock, warm_up):
+def sum_squares(rows, row, totals, total, count, clock, warm_up, everywhere):
     """Add squares of rows to totals in the environments past their warm-up."""
     for k in range(count):
-        for e in range(clock.size):
-            units = np.float64(rows[row + k, e])
-            totals[total + k, e] += units * units if clock[e] >= warm_up else 0.0
+        if everywhere:
+            for e in range(clock.size):
+                totals[total + k, e] += np.float64(rows[row + k, e]) * rows[row + k, e]
+        else:
+            for e in range(clock.size):
+                units = np.float64(rows[row + k, e])
+                totals[total + k, e] += units * units if clock[e] >= warm_up else 0.0
