@@ -91,7 +91,7 @@ def cases() -> Iterator[Case]:
                 prepare, target = stepping(network, engine, batch), STEP_TARGETS.get(name)
                 yield Case(f"step/{name}", "env-steps/s", prepare, target, slow=batch == 16384)
     many = stepping("chain4", "numba-float32", 100_000, periods=100)
-    yield Case("step/chain4/numba-float32/100000", "env-steps/s", many, repeats=3, slow=True)
+    yield Case("many/chain4/100000", "env-steps/s", many, repeats=3, slow=True)
     yield Case("kernel-over-numpy/chain4/1024", "times the speed", kernel_over_numpy("chain4", 1024), target=3)
     for batch in (64, 1024):
         yield Case(f"thousand-stages/{batch}", "times the time", thousand_stages(batch), target=2, slow=True)
