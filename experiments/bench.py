@@ -170,7 +170,7 @@ def _row(record: Record, earlier: Record) -> dict[str, str]:
     row |= {name: shown(values["median"]) for name, values in readings.items() if name != unit}
     ratio = gain(record, earlier)
     if ratio is not None:
-        row["times as good"] = shown(ratio)
+        row["gain"] = shown(ratio)
     if record["target"] is not None:
         word, colour = ("met", "green") if record["met"] else ("missed", "red")
         row["target"] = f"[{colour}]{shown(record['target'])} {word}[/]"
@@ -208,7 +208,7 @@ def _remarks(report: dict[str, Any], earlier: dict[str, Any] | None) -> Iterator
             "too low by about that, and targets may be missed that an idle machine meets."
         )
     if earlier is not None:
-        yield "Above 1 in `times as good` is better than earlier, below 1 worse."
+        yield "A gain above 1 is better than the earlier run, below 1 worse."
         for key in MACHINE:
             if earlier["machine"][key] != report["machine"][key]:
                 yield f"The earlier run had another {key}: {earlier['machine'][key]}."

@@ -91,7 +91,7 @@ def test_comparing_prints_ratios_and_other_machines(run, tmp_path):
     report["machine"]["processor"] = "an abacus"
     (tmp_path / "earlier.json").write_text(json.dumps(report))
     answer, _ = run("cases=[step/chain4/numba-float32/1]", f"compare={tmp_path}/earlier.json")
-    assert "as good" in answer.out
+    assert "gain" in answer.out
     assert "The earlier run had another processor: an abacus." in answer.out
     assert "another python" not in answer.out
 
