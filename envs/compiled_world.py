@@ -98,14 +98,16 @@ class CompiledWorld:
         """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
         paid = np.empty(self.batch)
         seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
+        # Who asked what the last period told will ask again; for others, telling would cost as much as the period.
+        told = np.empty((len(accounting.TOLD), 0 if self._told is None else self.batch))
         refused = kernel.step(
             *self._tables, self._rows, self._totals, self._work, self._clock, traces.demand,
             _NOTHING if traces.available is None else traces.available, traces.forecast, vectors,
-            self._discount, paid, seen,
+            self._discount, paid, seen, told,
         )  # fmt: skip
         if refused != -1:
             self._refuse(vectors, refused)
-        self._seen, self._told = seen, None
+        self._seen, self._told = seen, told if told.size else None
         return paid
 
     def play(self, rules: Rules, traces: Traces) -> None:

@@ -1,6 +1,6 @@
 """The same period as `dynamics.py`, compiled: never a second meaning, proved equal by the tests.
 
-A network becomes two flat tables (`pack`), and a batch blocks of up to 64 environments, each a small matrix
+A network becomes two flat tables (`pack`), and a batch blocks of up to 128 environments, each a small matrix
 [R, lanes] with one row per number of the state, the flows and the money, so that a block stays in the first cache
 while it is worked on. What `dynamics.py` does with a few array expressions is here one small loop over a block's lanes.
 Integer networks agree with it to the last bit, real ones to rounding.
@@ -17,7 +17,7 @@ from numba import njit
 
 from pushpull.envs.network import ACTION_COLUMNS, COST_TERMS, MODES, Network
 
-LANES = 64
+LANES = 128
 TERMS = len(COST_TERMS)
 entry_point = njit(cache=True, nogil=True, error_model="numpy")
 _INTERNAL: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called by compiled code only: compiles faster
@@ -753,7 +753,9 @@ def add(rows, total, rate, units):
 
 
 @entry_point
-def step(ints, rates, scales, rows, totals, work, clock, demand, available, forecast, actions, discount, paid, seen):
+def step(
+    ints, rates, scales, rows, totals, work, clock, demand, available, forecast, actions, discount, paid, seen, told
+):
     """Run one period in every environment.
 
     Parameters
@@ -778,6 +780,8 @@ def step(ints, rates, scales, rows, totals, work, clock, demand, available, fore
         Receives the rewards.
     seen : ndarray of float32 [D, B]
         Receives the observations at the start of the next period.
+    told : ndarray of float64 [TERMS + 1 + ratios, B], or nothing
+        Receives the period's cost by term and revenue, and the ratios of the episode so far, where they are wanted.
 
     Returns
     -------
@@ -806,6 +810,8 @@ def step(ints, rates, scales, rows, totals, work, clock, demand, available, fore
         for e in range(now.size):
             now[e] += 1
         look(ints, rates, scales, rows[block], work, now, forecast, demand.shape[0], seen, first)
+        if told.size:
+            tell(ints, scales, rows[block], totals[block], told, first, now.size)
     return -1
 
 

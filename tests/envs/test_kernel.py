@@ -80,8 +80,8 @@ def forecasts(network, periods):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", network_names())
 def test_library_networks_are_played_alike_in_batches(name, dtype):
-    """130 environments fill two blocks and a bit; some start again early, so that clocks differ."""
-    network, batch = load_network(name), 130
+    """270 environments fill two blocks and a bit; some start again early, so that clocks differ."""
+    network, batch = load_network(name), 270
     engines = [Engine(network, batch, backend=backend, dtype=dtype) for backend in ("numba", "numpy")]
     rng = np.random.default_rng(0)
     for engine in engines:
