@@ -21,6 +21,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from pushpull.agents.policy import make_policy
 from pushpull.envs.actions import ActionSpace
@@ -51,7 +52,8 @@ def train(
 ) -> LearnedPolicy:
     """Train an algorithm on a network.
 
-    The same arguments give the same policy, bit for bit, on the same machine.
+    Learning starts where the agent `constant` stands: the first policy acts like it, and rewards are counted from its
+    mean reward. The same arguments give the same policy, bit for bit, on the same machine.
 
     Parameters
     ----------
@@ -97,10 +99,12 @@ def train(
         scale_reward=True,
         periods=periods,
     )
-    model = _model(algorithm, environment, number(0, whole=True)("seed", seed), parameters or {})
-    if isinstance(model, OnPolicyAlgorithm):
-        _start_as_constant(model, environment)
-    environment.seed(seed if first_world is None else first_world)
+    seed = number(0, whole=True)("seed", seed)
+    world = seed if first_world is None else first_world
+    action, reward_level = _trial(environment, world)
+    model = _model(algorithm, _Centred(environment, reward_level), seed, parameters or {})
+    _start_from(model, action)
+    environment.seed(world)
     model.set_logger(Logger(None, [] if log_folder is None else [TensorBoardOutputFormat(str(log_folder))]))
     model.learn(number(1, whole=True)("steps", steps), callback=_Watch(progress))
     return LearnedPolicy(network, model, algorithm, environment.task.observation.blocks)
@@ -169,7 +173,7 @@ class LearnedPolicy:
         }
 
 
-def _model(algorithm: str, environment: PushPullVecEnv, seed: int, parameters: Mapping[str, Any]) -> BaseAlgorithm:
+def _model(algorithm: str, environment: VecEnvWrapper, seed: int, parameters: Mapping[str, Any]) -> BaseAlgorithm:
     """Build an untrained model from named parameters."""
     if algorithm not in ALGORITHMS:
         raise InputError("algorithm", f"{algorithm!r} is unknown; {suggest(algorithm, ALGORITHMS)}")
@@ -185,7 +189,7 @@ def _model(algorithm: str, environment: PushPullVecEnv, seed: int, parameters: M
         first, last = arguments["learning_rate"]
         arguments["learning_rate"] = _Linear(first, last)
     if arguments.get("action_noise"):
-        entries = len(environment.task.action_space.entries)
+        entries = environment.action_space.shape or ()
         arguments["action_noise"] = NormalActionNoise(np.zeros(entries), np.full(entries, arguments["action_noise"]))
     if "batch_size" in arguments and "n_steps" in arguments and kind is PPO:
         rollout = environment.num_envs * arguments["n_steps"]
@@ -198,19 +202,49 @@ def _model(algorithm: str, environment: PushPullVecEnv, seed: int, parameters: M
     return kind("MlpPolicy", environment, seed=seed, device="cpu", verbose=0, policy_kwargs=_policy(shape), **arguments)
 
 
-def _start_as_constant(model: OnPolicyAlgorithm, environment: PushPullVecEnv) -> None:
-    """Set the untrained policy's mean action to that of the agent `constant`, which keeps the chain running.
-
-    The weights of the last layer start near zero (orthogonal, gain 0.01), so its bias alone is the mean action.
-    """
+def _trial(environment: PushPullVecEnv, world: int) -> tuple[np.ndarray, float]:
+    """Play an episode of the agent `constant`; return its first action, normalised, and its mean reward."""
+    space = environment.task.action_space
+    constant = make_policy("constant", environment.task.network)
+    environment.seed(world)
     environment.reset()
-    view = environment.task.engine.view()
-    action = make_policy("constant", view.network).act(view)[:1]
-    bias = ActionSpace(view.network, "normalised").from_physical(action)[0]
-    head = model.policy.action_net
-    assert isinstance(head, torch.nn.Linear)
+    actions, rewards = [], []
+    for _ in range(environment.task.engine.periods):
+        actions.append(space.from_physical(constant.act(environment.task.engine.view())))
+        rewards.append(environment.step(actions[-1])[1])
+    return actions[0][0], float(np.mean(rewards))
+
+
+class _Centred(VecEnvWrapper):
+    """Takes a constant off every reward, so that a critic need not first learn how much money a chain turns over.
+
+    Episodes of one network are equally long, so this changes no preference between policies (Naik et al. 2024).
+    """
+
+    def __init__(self, environment: PushPullVecEnv, level: float):
+        super().__init__(environment)
+        self._level = np.float32(level)
+
+    def reset(self) -> Any:
+        return self.venv.reset()
+
+    def step_wait(self) -> Any:
+        observations, rewards, dones, infos = self.venv.step_wait()
+        return observations, rewards - self._level, dones, infos
+
+
+def _start_from(model: BaseAlgorithm, action: np.ndarray) -> None:
+    """Make the untrained policy do an action on average: by the bias of its last layer, whose weights are near 0."""
+    policy: Any = model.policy
     with torch.no_grad():
-        head.bias.copy_(torch.as_tensor(bias))
+        if isinstance(model, OnPolicyAlgorithm):
+            policy.action_net.bias.copy_(torch.as_tensor(action))
+            return
+        head = policy.actor.mu if isinstance(model, SAC) else policy.actor.mu[-2]
+        head.weight.mul_(0.01)
+        head.bias.copy_(torch.as_tensor(np.arctanh(np.clip(action, -0.95, 0.95))))  # a tanh follows
+        if isinstance(model, TD3):
+            policy.actor_target.load_state_dict(policy.actor.state_dict())
 
 
 def _policy(shape: Mapping[str, Any]) -> dict[str, Any]:

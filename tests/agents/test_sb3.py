@@ -5,6 +5,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from pushpull.agents import make_policy
 from pushpull.agents.sb3 import ALGORITHMS, LearnedPolicy, train
 from pushpull.envs import InputError, Network, simulate
 from pushpull.envs.actions import ActionSpace
@@ -60,6 +61,29 @@ def test_training_acts_saves_loads_and_repeats(algorithm, tmp_path):
     other = weights(small_policy(algorithm, seed=1))
     assert not all(torch.equal(other[name], before[name]) for name in before)
     assert len(simulate(policy.network, policy, episodes=3, seed=0)) == 3
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_learning_starts_where_constant_stands(algorithm):
+    """Without a learning rate training changes nothing: what is left is the start."""
+    parameters = {**SMALL[algorithm], "learning_rate": 0.0, "hidden_layers": [16]}
+    policy = small_policy(algorithm, parameters=parameters)
+    view, space = first_view(policy.network), ActionSpace(policy.network)
+    constant = np.clip(make_policy("constant", policy.network).act(view), 0.03 * space.high, 0.97 * space.high)
+    assert np.abs(policy.act(view) - constant).max() < 0.03 * space.high.max()
+    assert np.abs(space.high / 2 - constant).max() > 0.1 * space.high.max()  # the middle of the bounds is elsewhere
+
+
+def test_rewards_are_counted_from_what_constant_earns():
+    policy = small_policy()
+    environment = policy.model.get_env()
+    assert environment is not None
+    constant = make_policy("constant", policy.network)
+    space, engine = ActionSpace(policy.network, "normalised"), environment.get_attr("engine")[0]
+    environment.seed(0)
+    environment.reset()
+    rewards = [environment.step(space.from_physical(constant.act(engine.view())))[1] for _ in range(20)]
+    assert abs(np.mean(rewards)) < 1e-6 < np.std(rewards)
 
 
 def test_training_moves_the_weights():
