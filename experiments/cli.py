@@ -52,9 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _fail(2, str(error), words)
     except KeyboardInterrupt:
-        return _fail(130, "stopped; nothing was written", words)
+        return _fail(130, "stopped; nothing of this run was kept", words)
     except Exception as error:
-        return _fail(1, f"{type(error).__name__}: {error}; nothing was written; --traceback shows where", words)
+        return _fail(
+            1, f"{type(error).__name__}: {error}; nothing of this run was kept; --traceback shows where", words
+        )
     return 0
 
 

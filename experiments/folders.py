@@ -5,6 +5,7 @@ Files are written to a hidden folder beside the final one, which appears under i
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +29,12 @@ def run_folder(root: str | Path, command: str, label: str) -> Iterator[RunFolder
     """Give a folder to write to, which becomes ``root/command/date-time-label`` if all goes well and else vanishes."""
     parent = Path(root).resolve() / command
     made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    safe = re.sub(r"[^\w.-]+", "_", label)  # a network may be called anything
     try:
         parent.mkdir(parents=True, exist_ok=True)
+        run = _claim(parent, f"{datetime.now():%Y%m%d-%H%M%S}-{safe}")
     except OSError as error:
-        raise InputError("folder", f"{str(root)!r} cannot be written to ({error.strerror}); give another") from None
-    run = _claim(parent, f"{datetime.now():%Y%m%d-%H%M%S}-{label}")
+        raise InputError("folder", f"{str(root)!r} cannot be written to ({error.strerror}); give another") from error
     try:
         yield run
         run.path.rename(run.final)

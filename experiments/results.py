@@ -66,7 +66,8 @@ def estimate_of(row: dict[Any, Any], measure: str) -> Estimate:
 def printed(table: Any, title: str) -> Table:
     """Return the part of a comparison that fits a terminal."""
     over = " or ".join(sorted({f"{row['observations']} {row['unit']}" for row in table.to_dict("records")}))
-    out = Table(title=title, caption=f"Means per period with 95% intervals over {over}.", caption_justify="left")
+    caption = f"Profit, cost and stock per period; 95% intervals over {over}."
+    out = Table(title=title, caption=caption, caption_justify="left")
     for heading in ("agent", "profit", "cost", "vs best heuristic", "fill rate", "OTIF", "stock", "training"):
         out.add_column(heading, justify="left" if heading == "agent" else "right", no_wrap=True)
     for row in table.to_dict("records"):

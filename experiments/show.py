@@ -14,5 +14,5 @@ def main(settings: ShowSettings, console: Console) -> None:
     network = settings.network.with_decoupling_point(settings.decoupling_point)
     console.print(describe(network), highlight=False, markup=False, soft_wrap=True)
     with run_folder(settings.folder, "show", network.name) as run:
-        draw_network(network, run.path / f"{network.name}.png")
-    console.print(f"The picture is {run.final / network.name}.png", highlight=False, soft_wrap=True)
+        draw_network(network, run.path / "network.png")
+    console.print(f"The picture is {run.final / 'network.png'}", highlight=False, soft_wrap=True)

@@ -1,13 +1,16 @@
 """The command line: its page, its answers to misuse, and what it must not import."""
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from pushpull.experiments.cli import COMMANDS, FLAGS
+from pushpull.experiments.options import composed, parse
 from pushpull.experiments.settings import SETTINGS
 
 
@@ -99,6 +102,14 @@ def test_misuse_is_answered_in_one_line_with_what_would_do(pushpull, runs, words
     assert err.count("\n") == 1
     assert "Traceback" not in err
     assert not any(runs(command) for command in COMMANDS)
+
+
+def test_commands_of_the_readme_compose():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    found = [line.split() for line in re.findall(r"`pushpull ([a-z][^`]*)`", readme)]
+    assert {command for command, *_ in found} == set(COMMANDS)
+    for command, *overrides in found:
+        assert composed(command, parse(overrides))["folder"] == "runs"
 
 
 def test_a_traceback_is_there_for_who_asks(pushpull):

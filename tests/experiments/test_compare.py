@@ -88,9 +88,9 @@ def test_several_training_seeds_are_the_unit_of_the_learned_agent(pushpull, runs
 @pytest.mark.parametrize(
     ("failure", "code", "words"),
     [
-        (RuntimeError("no ink"), 1, "pushpull: RuntimeError: no ink; nothing was written"),
+        (RuntimeError("no ink"), 1, "pushpull: RuntimeError: no ink; nothing of this run was kept"),
         (InputError("figure", "too small"), 2, "pushpull: figure: too small"),
-        (KeyboardInterrupt(), 130, "pushpull: stopped; nothing was written"),
+        (KeyboardInterrupt(), 130, "pushpull: stopped; nothing of this run was kept"),
     ],
 )
 def test_a_crash_in_the_middle_leaves_nothing(pushpull, tmp_path, chain, monkeypatch, failure, code, words):

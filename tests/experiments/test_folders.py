@@ -40,6 +40,13 @@ def test_runs_of_the_same_second_get_names_of_their_own(tmp_path):
     assert all(run.final.is_dir() for run in (first, second, third))
 
 
+def test_a_label_cannot_lead_elsewhere(tmp_path):
+    with run_folder(tmp_path, "show", "../my net") as run:
+        pass
+    assert run.final.parent == tmp_path / "show"
+    assert run.final.name.endswith("-.._my_net")
+
+
 def test_a_file_in_the_way_is_named(tmp_path):
     (tmp_path / "runs").write_text("")
     with pytest.raises(InputError, match="folder: "), run_folder(tmp_path / "runs", "a", "b"):

@@ -9,8 +9,8 @@ def test_show_describes_and_draws(pushpull, runs):
     assert answer.code == 0, answer.err
     assert describe(load_network("beer_game")) in answer.out
     (folder,) = runs("show")
-    assert (folder / "beer_game.png").read_bytes().startswith(b"\x89PNG")
-    assert f"{folder}/beer_game.png" in answer.out
+    assert (folder / "network.png").read_bytes().startswith(b"\x89PNG")
+    assert f"{folder}/network.png" in answer.out
 
 
 def test_show_takes_another_decoupling_point_and_other_numbers(pushpull):
