@@ -56,6 +56,7 @@ class CompiledWorld:
         self._space = space
         self._dtype = np.dtype(dtype).type
         self._first = kernel.first_rows(network, disrupted)
+        self._sizes, _ = kernel.section_sizes(network, disrupted)
         self._total_rows = _total_rows(network)
         vectors = _vectors(network, self._first, self._total_rows, space, observation, weights)
         self._tables = kernel.pack(network, self._dtype, vectors, disrupted)
@@ -144,35 +145,21 @@ class CompiledWorld:
             f"{values[~np.isfinite(values)][0]} is not usable; give a finite number of units",
         )
 
-    def _section(self, first: int, rows: int) -> np.ndarray:
-        """Some rows of all environments, [rows, B]."""
-        return _unblocked(self._rows[:, first : first + rows], self.batch)
+    def _section(self, section: int) -> np.ndarray:
+        """Rows of one section of all environments, [rows, B]."""
+        first = self._first[section]
+        return _unblocked(self._rows[:, first : first + self._sizes[section]], self.batch)
 
     @property
     def state(self) -> dynamics.State:
         """The states."""
-        n, j = len(self.network.stages), len(self.network.sources)
-        counts = {
-            "on_hand": n,
-            "owed": n,
-            "pending": j,
-            "pipeline": sum(self.network.pipeline_rows),
-            "in_transit": sum(self.network.order_delays),
-        }
-        rows = {name: self._section(self._first[kernel.STATE[name]], count) for name, count in counts.items()}
+        rows = {name: self._section(section) for name, section in kernel.STATE.items()}
         return dynamics.State(period=self._clock, **rows)
 
     @property
     def flows(self) -> dynamics.Flows:
         """The last period's flows."""
-        sources = ("order", "start", "receipt", "shortfall", "in_process")
-        n, j = len(self.network.stages), len(self.network.sources)
-        return dynamics.Flows(
-            **{
-                name: self._section(self._first[first], j if name in sources else n)
-                for name, first in kernel.FLOWS.items()
-            }
-        )
+        return dynamics.Flows(**{name: self._section(section) for name, section in kernel.FLOWS.items()})
 
     @property
     def totals(self) -> accounting.Totals:
@@ -186,13 +173,12 @@ class CompiledWorld:
     @property
     def costs(self) -> dict[str, np.ndarray]:
         """The last period's cost by term, [B] each."""
-        rows = self._section(self._first[kernel.COSTS], kernel.TERMS)
-        return dict(zip(accounting.COST_TERMS, rows, strict=True))
+        return dict(zip(accounting.COST_TERMS, self._section(kernel.COSTS), strict=True))
 
     @property
     def revenue(self) -> np.ndarray:
         """The last period's revenue, [B]."""
-        return self._section(self._first[kernel.REVENUE], 1)[0]
+        return self._section(kernel.REVENUE)[0]
 
 
 def _unblocked(blocks: np.ndarray, batch: int) -> np.ndarray:

@@ -43,7 +43,8 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
     is observed).
 
     ## Info
-    The same keys at reset and at every step: the period's money by term, and all KPIs of the episode so far.
+    The same keys at reset and at every step: the period's money by term, and the KPIs of the episode so far that are
+    ratios of sums (`pushpull.envs.accounting.RATIOS`: all but the bullwhip ratio).
 
     ## Arguments
     See `pushpull.envs.task.Task`.

@@ -28,13 +28,13 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
 # fmt: off
 (N, J, M, K, D, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED,
  FORECASTS, WARM_UP,
- STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT, TOLD_TERMS,  # where in the ints
+ STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
  SEES_POSITIONS,
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT, SHORTFALL,
  IN_PROCESS, COSTS, REVENUE, ROWS,  # first rows of a block's sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(60)
+ HEAD) = range(59)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  SOURCE_INTS) = range(22)
@@ -187,7 +187,6 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[PAID_COUNT] = len(vectors.paid)
     head[TOLD_COUNT] = len(vectors.told)
     told = [term for part, whole, _ in vectors.told for term in (*part, *whole)]
-    head[TOLD_TERMS] = len(told)
     lists_of_ints = {
         STAGES: stages.ravel(), ORDER: network.stage_order, MARKETS: list(network.markets),
         LISTED: [m for m, _ in lists], ENTRIES: np.ravel(entries), PAID: [row for row, _ in vectors.paid],

@@ -84,7 +84,7 @@ class PushPullVecEnv(VecEnv):
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Set an attribute of the task; environments share it, so `indices` must be all of them."""
-        if len(list(self._get_indices(indices))) != self.num_envs:
+        if len(self._get_indices(indices)) != self.num_envs:
             raise ValueError(f"set_attr({attr_name!r}): environments share their task; leave indices out")
         setattr(self.task, attr_name, value)
 

@@ -65,8 +65,8 @@ class Task:
         self.network = load_network(network).with_decoupling_point(decoupling_point)
         self.action_space = ActionSpace(self.network, action)
         self.observation = Observation(self.network, **_observation_settings(observation))
-        self._reward_scale = reward_scale(self.network) if scale_reward else 1.0
-        weights = {term: weight / self._reward_scale for term, weight in reward_weights(reward).items()}
+        scale = reward_scale(self.network) if scale_reward else 1.0
+        weights = {term: weight / scale for term, weight in reward_weights(reward).items()}
         self.info_keys = ("seed", "period", *TOLD)
         self.engine = Engine(
             self.network, num_envs, periods, backend, dtype, self.action_space, self.observation, weights
@@ -88,7 +88,7 @@ class Task:
         return self.engine.observe(), paid
 
     def info(self) -> dict[str, np.ndarray]:
-        """Return, with the same keys always, the last period's money and the KPIs of the episode so far, [B] each."""
+        """Return, with the same keys always, the last period's money and the ratios of the episode so far, [B]."""
         engine = self.engine
         return dict(zip(self.info_keys, (engine.seeds, engine.clock.copy(), *engine.told), strict=True))
 
