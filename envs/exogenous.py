@@ -1,8 +1,7 @@
 """The outside world, drawn before anyone acts: demand and forecasts of all periods, for a batch of worlds.
 
 A world is a pair (seed, episode), and its path depends on nothing else: not on the batch it is drawn in, its place
-there, other markets, or how many periods are drawn. Each purpose and market reads its own stream of numpy's Philox
-(Salmon, Moraes, Dror & Shaw 2011), with key (seed, stream) and counter from (0, market, 0, episode), period by period.
+there, other markets, or how many periods are drawn; each purpose and market reads its own of the `streams`.
 """
 
 from __future__ import annotations
@@ -17,11 +16,7 @@ from pushpull.envs import demand as demands
 from pushpull.envs import forecast as forecasts
 from pushpull.envs.checks import InputError
 from pushpull.envs.network import Market, Network
-from pushpull.envs.sampling import raw_numbers
-
-STREAMS = {"demand": 0, "forecast": 1, "window": 2}
-
-World = tuple[int, int]
+from pushpull.envs.streams import World, uniforms
 
 
 @dataclass(frozen=True)
@@ -97,16 +92,6 @@ def _draw_market(
         raise error.within("demand") from None
     noise = uniforms("forecast", m, worlds, targets, forecasts.uniforms_needed(forecast))
     return path[:periods], forecasts.forecast(forecast, path, mean, noise)
-
-
-def uniforms(purpose: str, place: int, worlds: list[World], periods: int, width: int) -> np.ndarray:
-    """Return numbers in (0, 1), [periods, width, B], for one of the `STREAMS` and one market."""
-    if width == 0:
-        return np.empty((periods, 0, len(worlds)))
-    seeds, episodes = np.array(worlds, dtype=np.uint64).reshape(-1, 2).T
-    raw = raw_numbers(seeds.copy(), episodes.copy(), STREAMS[purpose], place, periods * width)
-    centred = ((raw >> np.uint64(12)) + 0.5) * 2.0**-52  # 52 bits, so that neither 0 nor 1 comes out
-    return centred.reshape(periods, width, len(worlds))
 
 
 def _whole_pairs(worlds: Sequence[World]) -> list[World]:

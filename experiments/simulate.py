@@ -13,9 +13,10 @@ from pushpull.envs import demand as demands
 from pushpull.envs.bounds import market_demand
 from pushpull.envs.checks import InputError
 from pushpull.envs.engine import Engine
-from pushpull.envs.exogenous import Traces, uniforms
+from pushpull.envs.exogenous import Traces
 from pushpull.envs.forecast import forecast, uniforms_needed
 from pushpull.envs.network import Demand, Network
+from pushpull.envs.streams import uniforms
 from pushpull.experiments.agents import Agent, fixed_agent, saved_agents
 from pushpull.experiments.folders import run_folder
 from pushpull.experiments.settings import SimulateSettings

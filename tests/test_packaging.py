@@ -31,6 +31,7 @@ MAY_IMPORT = {
 LAYERS = (
     ("checks",),
     ("network",),
+    ("streams",),
     ("demand", "forecast"),
     ("exogenous",),
     ("dynamics", "kernel"),

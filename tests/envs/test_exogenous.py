@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from pushpull.envs.checks import InputError
-from pushpull.envs.exogenous import STREAMS, draw, uniforms
+from pushpull.envs.exogenous import draw
 from pushpull.envs.network import Network
+from pushpull.envs.streams import STREAMS, uniforms
 
 NOISY = {"kind": "noisy", "horizon": 4, "error": 0.2, "error_growth": 0.5}
 DEMANDS = {
