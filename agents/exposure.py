@@ -19,8 +19,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from pushpull.envs.network import Market, Network
 
 
@@ -62,7 +60,7 @@ def services(network: Network, modes: Sequence[str]) -> list[list[Service]]:
     """Return the services of each of J sources, when each decides as its mode says: ``push`` or ``pull``."""
     rows = list(network.markets)
     holding = [stage.holding_cost for stage in network.stages.values()]
-    landed, regular = landed_costs(network), regular_sources(network)
+    landed, regular = network.landed_costs, regular_sources(network)
     found: list[list[Service]] = [[] for _ in network.sources]
 
     def serve(j: int, m: int, event: str, use: str, user: Service | None) -> Service:
@@ -124,25 +122,15 @@ def arrival(network: Network, j: int) -> int:
     return network.sources[j].lead_time + network.order_delays[j]
 
 
-def landed_costs(network: Network) -> np.ndarray:
-    """Return what a unit from each source costs with its inputs, each from its cheapest source, [J]."""
-    landed = np.zeros(len(network.sources))
-    for i in network.stage_order:
-        for j in network.sources_of[i]:
-            cheapest = [units * min(landed[s] for s in network.sources_of[m]) for m, units in network.inputs[j]]
-            landed[j] = network.sources[j].unit_cost + sum(cheapest)
-    return landed
-
-
 def regular_sources(network: Network) -> list[int]:
     """Return the cheapest source of each stage, the faster one of equals, [N]."""
-    landed = landed_costs(network)
+    landed = network.landed_costs
     return [min(own, key=lambda j: (landed[j], arrival(network, j), j)) for own in network.sources_of]
 
 
 def claim_order(network: Network, i: int) -> list[int]:
     """Return the sources of stage i as they claim its need: what arrives first, then what costs less."""
-    landed = landed_costs(network)
+    landed = network.landed_costs
     return sorted(network.sources_of[i], key=lambda j: (arrival(network, j), landed[j], j))
 
 
@@ -153,7 +141,7 @@ def avoided_cost(network: Network, service: Service) -> float:
     (the base and the surge of Allon & Van Mieghem 2010); with a slower, cheaper one beside it the price difference buys
     shorter waiting, so it comes off the shortage cost.
     """
-    j, units, landed = service.source, service.units, landed_costs(network)
+    j, units, landed = service.source, service.units, network.landed_costs
     others = [(units * (landed[s] - landed[j]), arrival(network, s) - arrival(network, j)) for s in _beside(network, j)]
     dearer = [price for price, later in others if price > 0 and later < 0]
     saved = [-price / later for price, later in others if price < 0 and later > 0]
@@ -162,7 +150,7 @@ def avoided_cost(network: Network, service: Service) -> float:
 
 def stand_in(network: Network, j: int) -> int:
     """Return the first source of the same stage that is neither slower nor dearer than source j: mostly j itself."""
-    landed = landed_costs(network)
+    landed = network.landed_costs
     own = network.sources_of[network.source_stage[j]]
     as_good = [s for s in own if arrival(network, s) <= arrival(network, j) and landed[s] <= landed[j]]
     return min(as_good, key=lambda s: (arrival(network, s), landed[s], s))

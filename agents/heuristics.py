@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from pushpull.agents.exposure import landed_costs
 from pushpull.agents.levels import order_levels
 from pushpull.agents.replenishment import Replenishment
 from pushpull.agents.requirements import Foresight, Requirements, by_profile, push_capacities
@@ -265,7 +264,7 @@ class PushPull(_Columns):
 
 def mean_releases(network: Network) -> np.ndarray:
     """Return releases per review that meet mean demand, [J]: a stage's cheapest source first, up to its capacity."""
-    landed, rates = landed_costs(network), demand_rates(network)
+    landed, rates = network.landed_costs, demand_rates(network)
     releases = np.zeros(len(network.sources))
     for i, own in enumerate(network.sources_of):
         left = float(rates[i])

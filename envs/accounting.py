@@ -1,8 +1,8 @@
 """What a chain costs and how well it serves, from the flows of its periods.
 
 `costs` charges a period's flows by the terms of `COST_TERMS`; `cost` is their sum and profit is revenue less cost.
-`Totals` adds periods up, and `KPIS` holds every key performance indicator once, as a formula over totals; those that
-are `RATIOS` of sums are also told while an episode runs.
+`Totals` adds periods up, and `KPIS` holds every key performance indicator once, as a formula over totals; `RATIOS` of
+sums are also told while an episode runs, and `STAGE_KPIS` are those that every stage has for itself.
 """
 
 from __future__ import annotations
@@ -165,10 +165,35 @@ def _divide(part: np.ndarray, whole: np.ndarray, empty: float) -> np.ndarray:
 def bullwhip_ratio(network: Network, totals: Totals) -> np.ndarray:
     """Variance of the orders placed with outside suppliers over the variance of customer demand (Lee et al. 1997)."""
     outer = [j for j, inputs in enumerate(network.inputs) if not inputs]
-    needs = network.requirements[[network.source_stage[j] for j in outer]]
     orders = _variance(totals.order[outer], totals.order_squared[outer], totals.periods).sum(axis=0)
-    demand = (needs**2 @ _variance(totals.demand, totals.demand_squared, totals.periods)).sum(axis=0)
+    demand = _demand_variance(network, totals)[[network.source_stage[j] for j in outer]].sum(axis=0)
     return _divide(orders, demand, 0.0)
+
+
+def stage_bullwhip(network: Network, totals: Totals) -> np.ndarray:
+    """Variance of the orders of each stage over that of the customer demand for its item, [N, B].
+
+    Chen, Drezner, Ryan & Simchi-Levi (2000), Management Science 46(3). Orders of several sources of a stage, and demand
+    of several markets, are added as if independent.
+    """
+    orders = _variance(totals.order, totals.order_squared, totals.periods)
+    by_stage = np.stack([orders[list(own)].sum(axis=0) for own in network.sources_of])
+    return _divide(by_stage, _demand_variance(network, totals), 0.0)
+
+
+def demand_cv(network: Network, totals: Totals) -> np.ndarray:
+    """Standard deviation of a period's demand over its mean, averaged over markets by their demand, [B].
+
+    Hopp & Spearman (2011), Factory Physics, 3rd ed., section 8.3; the standard deviation divides by the number of
+    periods, and known season counts as variation.
+    """
+    deviation = np.sqrt(_variance(totals.demand, totals.demand_squared, totals.periods)).sum(axis=0)
+    return _divide(deviation, _divide(totals.demand, totals.periods, 0.0).sum(axis=0), 0.0)
+
+
+def _demand_variance(network: Network, totals: Totals) -> np.ndarray:
+    """Variance of a period's customer demand for the item of each stage, markets independent, [N, B]."""
+    return network.requirements**2 @ _variance(totals.demand, totals.demand_squared, totals.periods)
 
 
 def _variance(total: np.ndarray, squares: np.ndarray, periods: np.ndarray) -> np.ndarray:
@@ -195,12 +220,49 @@ RATIOS: dict[str, Ratio] = {
     "inventory_turnover": Ratio({"shipped": 1}, {"on_hand": 1}, markets=True),
     **{f"cost.{term}": Ratio({f"cost.{term}": 1}, PER_PERIOD) for term in COST_TERMS},
 }
-KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {**RATIOS, "bullwhip_ratio": bullwhip_ratio}
+SHORTAGE_TERMS = ("backorder", "lost_sale", "shortfall")  # what the absence of stock costs, and not its ownership
+
+
+def stage_stock(network: Network, totals: Totals) -> np.ndarray:
+    """Mean stock on hand of each stage at the end of a period, [N, B]."""
+    return _divide(totals.on_hand, totals.periods, 0.0)
+
+
+def stage_stock_value(network: Network, totals: Totals) -> np.ndarray:
+    """Money tied up in the mean stock on hand of each stage, [N, B]."""
+    return network.unit_values[:, None] * stage_stock(network, totals)
+
+
+KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
+    **RATIOS,
+    # all that is spent to get and to keep stock (Ellram 1995), money per period
+    "total_cost_of_ownership": Ratio(
+        {f"cost.{term}": 1 for term in COST_TERMS if term not in SHORTAGE_TERMS}, PER_PERIOD
+    ),
+    "cost_per_unit": Ratio({"costs": 1}, {"shipped": 1}, empty=np.nan),  # nothing shipped: no unit to speak of
+    "stock_value": lambda network, totals: stage_stock_value(network, totals).sum(axis=0),
+    "demand_cv": demand_cv,
+    "bullwhip_ratio": bullwhip_ratio,
+}
+STAGE_KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
+    "stock": stage_stock,
+    "stock_value": stage_stock_value,
+    "bullwhip": stage_bullwhip,
+}
 
 
 def kpis(network: Network, totals: Totals) -> dict[str, np.ndarray]:
     """Return every KPI, [B] each."""
     return {name: formula(network, totals) for name, formula in KPIS.items()}
+
+
+def stage_kpis(network: Network, totals: Totals) -> dict[str, np.ndarray]:
+    """Return the KPIs that a stage has for itself, such as ``stock.board``, [B] each."""
+    return {
+        f"{name}.{stage}": values
+        for name, formula in STAGE_KPIS.items()
+        for stage, values in zip(network.stage_names, formula(network, totals), strict=True)
+    }
 
 
 TOLD = (*(f"period.cost.{term}" for term in COST_TERMS), "period.revenue", *RATIOS)

@@ -44,7 +44,7 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
 
     ## Info
     The same keys at reset and at every step: the period's money by term, and the KPIs of the episode so far that are
-    ratios of sums (`pushpull.envs.accounting.RATIOS`: all but the bullwhip ratio).
+    kept up in every step (`pushpull.envs.accounting.RATIOS`).
 
     ## Arguments
     See `pushpull.envs.task.Task`.

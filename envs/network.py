@@ -611,6 +611,26 @@ class Network(Settings):
                 beta[:, k] += units * beta[:, m]
         return beta
 
+    @cached_property
+    def landed_costs(self) -> np.ndarray:
+        """Money that a unit from each source costs with its inputs, each from its cheapest source, [J]."""
+        landed = np.zeros(len(self.sources))
+        for i in self.stage_order:
+            for j in self.sources_of[i]:
+                inputs = [units * min(landed[s] for s in self.sources_of[m]) for m, units in self.inputs[j]]
+                landed[j] = self.sources[j].unit_cost + sum(inputs)
+        return landed
+
+    @cached_property
+    def unit_values(self) -> np.ndarray:
+        """Money tied up in a unit of each stage, [N]: its landed cost from the cheapest source.
+
+        Where no source states a unit cost, the holding cost stands in for it, as if holding cost 100% a period.
+        """
+        if not any(source.unit_cost for source in self.sources):
+            return np.array([float(stage.holding_cost) for stage in self.stages.values()])
+        return np.array([min(self.landed_costs[j] for j in own) for own in self.sources_of])
+
     def stages_over(self, i: int, names: tuple[str, ...] | None) -> tuple[int, ...]:
         """Indices of the stages a physical position of stage i looks at: those named, or the stage itself."""
         return tuple(sorted({self.stage_names.index(name) for name in names})) if names else (i,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pushpull.envs import accounting
 from pushpull.envs.checks import number
 from pushpull.envs.engine import Acts, Engine
 from pushpull.envs.network import Network
@@ -48,7 +49,8 @@ def simulate(
     -------
     pandas.DataFrame
         Columns ``seed``, the KPIs (``cost``, ``revenue`` and ``profit`` are means per counted period),
-        ``cost.<term>``, ``discounted_profit`` (sum over the episode) and ``periods`` (counted).
+        ``cost.<term>``, the KPIs of each stage (``stock.<stage>``, ``stock_value.<stage>``, ``bullwhip.<stage>``),
+        ``discounted_profit`` (sum over the episode) and ``periods`` (counted).
     """
     import pandas as pd
 
@@ -61,7 +63,7 @@ def simulate(
         engine.reset(seed + first)
         engine.play(policy)
         totals = engine.totals
-        columns = {"seed": engine.seeds, **engine.kpis()}
+        columns = {"seed": engine.seeds, **engine.kpis(), **accounting.stage_kpis(network, engine.totals)}
         columns |= {"discounted_profit": totals.discounted_profit, "periods": totals.periods}
         tables.append(pd.DataFrame(columns))
         if progress is not None:

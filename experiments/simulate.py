@@ -9,6 +9,7 @@ import pandas as pd
 import yaml
 from rich.console import Console
 
+from pushpull.envs import accounting
 from pushpull.envs import demand as demands
 from pushpull.envs.bounds import market_demand
 from pushpull.envs.checks import InputError
@@ -71,7 +72,8 @@ def follow(agent: Agent, history: np.ndarray) -> tuple[pd.DataFrame, pd.Series]:
         action = agent.policy.act(engine.view())
         engine.step(action)
         periods.append(_row(engine, action))
-    kpis = pd.Series({name: values[0] for name, values in engine.kpis().items()})
+    measured = {**engine.kpis(), **accounting.stage_kpis(agent.network, engine.totals)}
+    kpis = pd.Series({name: values[0] for name, values in measured.items()})
     return pd.DataFrame(periods).rename_axis("period"), kpis.rename_axis("kpi")
 
 

@@ -8,7 +8,6 @@ import pytest
 from pushpull.agents.exposure import (
     avoided_cost,
     claim_order,
-    landed_costs,
     regular_sources,
     services,
     shortage_cost,
@@ -164,7 +163,7 @@ REGULAR, EXPRESS = {"lead_time": 4, "unit_cost": 1}, {"lead_time": 1, "unit_cost
 
 def test_sources_by_cost_and_by_speed():
     network = dual(EXPRESS, REGULAR)
-    np.testing.assert_array_equal(landed_costs(network), [2, 8, 5])
+    np.testing.assert_array_equal(network.landed_costs, [2, 8, 5])
     assert regular_sources(network) == [0, 2]
     assert claim_order(network, 1) == [1, 2]
     assert [stand_in(network, j) for j in range(3)] == [0, 1, 2]

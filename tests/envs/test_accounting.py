@@ -1,0 +1,199 @@
+"""KPIs from totals worked by hand, and the bullwhip ratio against closed forms."""
+
+import numpy as np
+import pytest
+
+from pushpull.envs import Network, simulate
+from pushpull.envs.accounting import kpis, no_totals, stage_kpis
+from pushpull.envs.engine import Engine
+from pushpull.envs.network import COST_TERMS
+
+MARKET = {"demand": {"kind": "poisson", "mean": 5}}
+# Two parts, one bought from a dear and a cheap source, go into an item; the item is also sold as a kit of two.
+ASSEMBLY = {
+    "decoupling_point": "item",
+    "stages": {
+        "screw": {"holding_cost": 0.1, "sources": [{"unit_cost": 2}, {"unit_cost": 1}]},
+        "plate": {"holding_cost": 0.5, "sources": [{"unit_cost": 4}]},
+        "item": {
+            "holding_cost": 3,
+            "sources": [{"inputs": {"screw": 6, "plate": 1}, "unit_cost": 5}, {"unit_cost": 40}],
+            "market": MARKET,
+        },
+        "kit": {"holding_cost": 7, "sources": [{"inputs": {"item": 2}, "unit_cost": 0.5}], "market": MARKET},
+    },
+}
+
+
+def totals_of(network, **values):
+    """Return the totals of one environment, zero where nothing is given."""
+    totals = vars(no_totals(network, 1))
+    for name, value in values.items():
+        assert totals[name][..., 0].shape == np.shape(value)
+    return type(no_totals(network, 1))(
+        **totals | {name: np.array(value, float)[..., None] for name, value in values.items()}
+    )
+
+
+def test_a_unit_is_worth_what_it_and_its_inputs_cost_at_the_cheapest_source():
+    network = Network.from_dict(ASSEMBLY)
+    # item: 6 screws of 1, a plate of 4, 5 to make it; bought complete it costs 40
+    np.testing.assert_allclose(network.landed_costs, [2, 1, 4, 15, 40, 30.5])
+    np.testing.assert_allclose(network.unit_values, [1, 4, 15, 30.5])
+
+
+def test_without_unit_costs_a_unit_is_worth_its_holding_cost():
+    bare = {**ASSEMBLY, "stages": {}}
+    for name, stage in ASSEMBLY["stages"].items():
+        sources = [{key: value for key, value in source.items() if key != "unit_cost"} for source in stage["sources"]]
+        bare["stages"][name] = {**stage, "sources": sources}
+    np.testing.assert_allclose(Network.from_dict(bare).unit_values, [0.1, 0.5, 3, 7])
+
+
+def test_kpis_by_hand():
+    network = Network.from_dict(ASSEMBLY)
+    cost = {
+        "holding": 30,
+        "pipeline": 5,
+        "backorder": 40,
+        "lost_sale": 7,
+        "production": 100,
+        "fixed": 8,
+        "shortfall": 2,
+    }
+    totals = totals_of(
+        network,
+        periods=4,
+        costs=[cost.get(term, 0) for term in COST_TERMS],
+        on_hand=[40, 8, 12, 4],
+        shipped=[0, 0, 14, 2],
+        # two markets: item asked 2, 6, 2, 6 (mean 4, sd 2), kit 0, 0, 4, 0 (mean 1, variance 4 - 1 = 3)
+        demand=[0, 0, 16, 4],
+        demand_squared=[0, 0, 80, 16],
+        # per source: a screw source that orders 0, 24, 0, 24 (mean 12, variance 144) and one that never orders; plates
+        # by 4 always; items 5, 3, 5, 3 (variance 1) and never; kits 0, 0, 4, 0
+        order=[48, 0, 16, 16, 0, 4],
+        order_squared=[1152, 0, 64, 68, 0, 16],
+    )
+    measured = {name: value.item() for name, value in kpis(network, totals).items()}
+    assert measured["cost"] == pytest.approx(192 / 4)
+    assert measured["total_cost_of_ownership"] == pytest.approx((30 + 5 + 100 + 8) / 4)
+    assert measured["cost_per_unit"] == pytest.approx(192 / 16)
+    # per period 10 screws of 1, 2 plates of 4, 3 items of 15, 1 kit of 30.5
+    assert measured["stock_value"] == pytest.approx(10 + 8 + 45 + 30.5)
+    assert measured["demand_cv"] == pytest.approx((2 + 3**0.5) / (4 + 1))
+    own = {name: value.item() for name, value in stage_kpis(network, totals).items()}
+    assert own["stock.screw"] == 10 and own["stock_value.item"] == 45
+    assert sum(own[f"stock_value.{stage}"] for stage in network.stages) == pytest.approx(measured["stock_value"])
+    # items are asked for with variance 4 + 2^2 x 3 = 16, screws with 36 x 16, plates with 16, kits with 3
+    assert own["bullwhip.item"] == pytest.approx(1 / 16)
+    assert own["bullwhip.screw"] == pytest.approx(144 / 576)
+    assert own["bullwhip.plate"] == 0
+    assert own["bullwhip.kit"] == pytest.approx(1)
+
+
+def test_what_nothing_was_shipped_for_has_no_cost_per_unit():
+    network = Network.from_dict(ASSEMBLY)
+    assert np.isnan(kpis(network, totals_of(network, periods=4, costs=[1] * len(COST_TERMS)))["cost_per_unit"])
+
+
+# --- bullwhip -------------------------------------------------------------------------------------------------------
+
+
+def shop(sequence, demand, **source):
+    """Return a shop in real units whose supplier always delivers."""
+    return Network.from_dict(
+        {
+            "units": "real",
+            "sequence": sequence,
+            "horizon": 4000,
+            "warm_up": 100,
+            "stages": {
+                "shop": {
+                    "initial_on_hand": 100,
+                    "sources": [{"mode": "pull", **source}],
+                    "market": {"demand": demand, "forecast": {"kind": "true_mean"}},
+                }
+            },
+        }
+    )
+
+
+AFTER_DEMAND = ["receive", "push", "demand", "pull", "ship"]
+BEFORE_DEMAND = ["receive", "push", "pull", "demand", "ship"]
+NORMAL = {"kind": "normal", "mean": 100, "sd": 10}  # ten standard deviations above 0: never clipped
+
+
+def bullwhip(network, threshold, episodes=24):
+    """Return the mean bullwhip ratio of the shop, and its standard error, when `threshold(view)` [B] is its level."""
+
+    class Policy:
+        def act(self, view):
+            return threshold(view)[:, None]
+
+    table = simulate(network, Policy(), episodes, seed=0)
+    np.testing.assert_allclose(table["bullwhip.shop"], table["bullwhip_ratio"])  # its orders go outside
+    return table["bullwhip.shop"].mean(), table["bullwhip.shop"].std(ddof=1) / episodes**0.5
+
+
+@pytest.mark.parametrize("adjust_time", [1, 2, 5])
+@pytest.mark.parametrize("lead_time", [0, 3])
+def test_proportional_order_up_to_smooths_as_disney_and_towill_say(adjust_time, lead_time):
+    """1 / (2 T - 1), whatever the lead time (Disney & Towill 2003, Int. J. Production Economics 85)."""
+    lot = {"rule": "smoothed", "adjust_time": adjust_time}
+    network = shop(AFTER_DEMAND, NORMAL, lead_time=lead_time, lot=lot)
+    mean, error = bullwhip(network, lambda view: np.full(len(view.period), 500.0))
+    assert error < 0.01
+    assert mean == pytest.approx(1 / (2 * adjust_time - 1), abs=4 * error + 1e-3)
+
+
+@pytest.mark.parametrize(("periods", "lead_time"), [(4, 1), (4, 3), (10, 2)])
+def test_order_up_to_on_a_moving_average_amplifies_as_chen_says(periods, lead_time):
+    """1 + 2 L / p + 2 L^2 / p^2 for independent demand (Chen et al. 2000, theorem 2.2, an equality without safety).
+
+    Their L counts the review: an order is placed before the period's demand, with demand known up to the period
+    before, and covers it and the next lead_time periods. So L = lead_time + 1, and orders must precede demand.
+    """
+    network = shop(BEFORE_DEMAND, NORMAL, lead_time=lead_time)
+    mapping = network.to_dict()
+    mapping["stages"]["shop"]["market"]["forecast"] = {"kind": "moving_average", "window": periods}
+    covered = lead_time + 1
+    mean, error = bullwhip(Network.from_dict(mapping), lambda view: covered * view.forecast[0, 0])
+    ratio = covered / periods
+    assert error < 0.02
+    assert mean == pytest.approx(1 + 2 * ratio + 2 * ratio**2, abs=4 * error)
+
+
+def test_seeing_the_demand_that_the_forecast_does_not_know_yet_amplifies_less():
+    """Orders after demand: y moves by (L / p) (D of one before - D of p + 1 before), so 1 + 2 (L / p)^2."""
+    mapping = shop(AFTER_DEMAND, NORMAL, lead_time=3).to_dict()
+    mapping["stages"]["shop"]["market"]["forecast"] = {"kind": "moving_average", "window": 4}
+    mean, error = bullwhip(Network.from_dict(mapping), lambda view: 3 * view.forecast[0, 0])
+    assert mean == pytest.approx(1 + 2 * (3 / 4) ** 2, abs=4 * error)
+
+
+@pytest.mark.parametrize("correlation", [0.6, -0.4])
+def test_order_up_to_on_a_moving_average_with_correlated_demand(tmp_path, correlation):
+    """1 + (2 L / p + 2 L^2 / p^2) (1 - rho^p) for AR(1) demand (Chen et al. 2000, theorem 2.2)."""
+    noise = np.random.default_rng(5).normal(0, 5, 60_000)
+    path = np.empty(len(noise))
+    level = 0.0
+    for t, shock in enumerate(noise):
+        path[t] = level = correlation * level + shock
+    assert (path > -100).all()
+    (tmp_path / "demand.csv").write_text("units\n" + "\n".join(f"{100 + value:.6f}" for value in path))
+    demand = {"kind": "trace", "file": str(tmp_path / "demand.csv"), "column": "units"}
+    mapping = shop(BEFORE_DEMAND, demand, lead_time=1).to_dict()
+    mapping["horizon"] = len(path)
+    mapping["stages"]["shop"]["market"]["forecast"] = {"kind": "moving_average", "window": 4}
+    network = Network.from_dict(mapping)
+    engine = Engine(network, 1)
+    engine.reset(0)
+
+    class Policy:
+        def act(self, view):
+            return 2 * view.forecast[0]
+
+    engine.play(Policy())
+    measured = stage_kpis(network, engine.totals)["bullwhip.shop"].item()
+    assert measured == pytest.approx(1 + (2 * 2 / 4 + 2 * (2 / 4) ** 2) * (1 - correlation**4), rel=0.02)
