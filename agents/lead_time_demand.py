@@ -15,6 +15,7 @@ from scipy import special
 
 from pushpull.envs import demand as demands
 from pushpull.envs.bounds import market_demand
+from pushpull.envs.evolution import error_variance
 from pushpull.envs.exogenous import draw
 from pushpull.envs.network import Network, Source, Stage
 
@@ -80,9 +81,12 @@ class LeadTimeDemand:
 
         A noisy forecast errs about the truth by e, the profile by the demand's deviation sd; both are independent, so
         their best combination gives the forecast sd^2 / (sd^2 + e^2) (Bates & Granger 1969), and nothing beyond its
-        horizon. Forecasts that extrapolate the history are taken at their word.
+        horizon. A forecast that is a conditional mean (``mmfe``) is right as it is, within its horizon; forecasts that
+        extrapolate the history are taken at their word.
         """
         forecast, ahead = self._forecast, np.arange(periods)
+        if forecast.kind == "mmfe":
+            return (ahead < forecast.horizon).astype(float)
         if forecast.kind != "noisy":
             return np.full(periods, float(forecast.kind != "none"))
         errors = (self.rate * forecast.error * (1 + forecast.error_growth * ahead)) ** 2
@@ -92,9 +96,13 @@ class LeadTimeDemand:
     def forecast_variance(self, first: int, end: int) -> float:
         """Variance of demand about its forecast, summed over periods [first, end) from now.
 
-        A noisy forecast leaves of each period's variance what it is not reliable for. One that extrapolates is tried on
-        simulated histories, as practice sets safety stock by past errors (Silver, Pyke & Thomas 2017, section 6.2).
+        A noisy forecast leaves of each period's variance what it is not reliable for, one of kind ``mmfe`` its declared
+        error; beyond their horizon all of it is left. One that extrapolates is tried on simulated histories, as
+        practice sets safety stock by past errors (Silver, Pyke & Thomas 2017, section 6.2).
         """
+        if self._forecast.kind == "mmfe":
+            errors = error_variance(self._forecast, self.rate, self.variance)[first:end]
+            return float(errors.sum()) + self.variance * (end - first - len(errors))
         if self._forecast.kind == "noisy":
             return self.variance * float(np.sum(1 - self.reliability(end)[first:]))
         if self._forecast.kind == "true_mean" and self.variance == 0:

@@ -94,6 +94,13 @@ def variance(demand: Demand, units: str, periods: int) -> np.ndarray:
     return _moment(demand, units, periods, "variance", np.zeros(len(_known(demand, units, periods))))
 
 
+def laws(demand: Demand, units: str, periods: int) -> list[Law]:
+    """Return the law of each period, the same object where it is the same, of demand drawn anew in every period."""
+    factors = _factors(demand, periods)
+    by_factor = {factor: _law(demand, factor, units) for factor in np.unique(factors)}
+    return [by_factor[factor] for factor in factors]
+
+
 def lead_time_quantile(demand: Demand, units: str, periods: int, share: float, start: int = 0) -> float:
     """Return the smallest level that covers demand summed over a lead time with probability `share`.
 

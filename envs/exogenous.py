@@ -15,7 +15,7 @@ import numpy as np
 from pushpull.envs import demand as demands
 from pushpull.envs import forecast as forecasts
 from pushpull.envs.checks import InputError
-from pushpull.envs.network import Market, Network
+from pushpull.envs.network import Demand, Forecast, Market, Network
 from pushpull.envs.streams import World, uniforms
 
 
@@ -87,11 +87,20 @@ def _draw_market(
         # Traces start together, so that shops recorded side by side keep their weekdays and their common days.
         purpose, place = ("window", 0) if demand.kind == "trace" else ("demand", m)
         path = demands.sample(demand, uniforms(purpose, place, worlds, drawn, demands.uniforms_needed(demand)), units)
-        mean = demands.mean(demand, units, targets + 1)
+        return path[:periods], foresee(forecast, demand, units, path, periods, worlds, m)
     except InputError as error:
         raise error.within("demand") from None
+
+
+def foresee(
+    forecast: Forecast, demand: Demand, units: str, path: np.ndarray, periods: int, worlds: list[World], m: int
+) -> np.ndarray:
+    """Return the forecasts [T, H, B] of market number m, whose demand path is [S, B], S >= T = `periods`."""
+    targets = periods + forecast.horizon - 1
+    mean = demands.mean(demand, units, targets + 1)
+    laws = demands.laws(demand, units, targets) if forecast.kind == "mmfe" else ()
     noise = uniforms("forecast", m, worlds, targets, forecasts.uniforms_needed(forecast))
-    return path[:periods], forecasts.forecast(forecast, path, mean, noise)
+    return forecasts.forecast(forecast, path, mean, noise, laws)
 
 
 def _whole_pairs(worlds: Sequence[World]) -> list[World]:

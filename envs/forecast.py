@@ -1,21 +1,25 @@
 """Forecasts: what is foreseen of a market's demand at the start of each period, before its demand is seen.
 
 Entry [t, h] is made at the start of period t for demand of period t + h. `FORECASTS` holds one function per kind:
-kinds that know the process read its mean, ``noisy`` also reads the future, and kinds that extrapolate the history
-read demand before period t only, from a history that before period 0 equals the mean of period 0.
+kinds that know the process read its mean, ``noisy`` and ``mmfe`` also read the future, and kinds that extrapolate the
+history read demand before period t only, from a history that before period 0 equals the mean of period 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy
 
+from pushpull.envs.demand import Law
+from pushpull.envs.evolution import evolve
 from pushpull.envs.network import Forecast
 
 
-def forecast(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+def forecast(
+    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray, laws: Sequence[Law] = ()
+) -> np.ndarray:
     """Return the forecasts of one market.
 
     Parameters
@@ -23,39 +27,45 @@ def forecast(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms:
     settings : Forecast
         Kind, horizon H and their parameters.
     demand : ndarray, [S, B]
-        Demand path, S >= T; what lies beyond period T - 1 is read by kind ``noisy`` only.
+        Demand path, S >= T; what lies beyond period T - 1 is read by ``noisy`` and ``mmfe`` only.
     mean : ndarray, [T + H]
         Mean demand of the process.
     uniforms : ndarray, [T + H - 1, U, B]
         Numbers in (0, 1) by target period, U = `uniforms_needed(settings)`.
+    laws : sequence of Law, [T + H - 1]
+        The law of each target period, which only ``mmfe`` reads.
 
     Returns
     -------
     ndarray, [T, H, B]
         Forecast units, never negative.
     """
-    return np.maximum(0.0, FORECASTS[settings.kind](settings, demand, mean, uniforms))
+    return np.maximum(0.0, FORECASTS[settings.kind](settings, demand, mean, uniforms, laws))
 
 
 def uniforms_needed(settings: Forecast) -> int:
     """Return U, the number of uniforms that the forecasts of one target period take."""
-    return settings.horizon if settings.kind == "noisy" else 0
+    return {"noisy": settings.horizon, "mmfe": settings.horizon + 1}.get(settings.kind, 0)
 
 
-def _true_mean(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+def _true_mean(
+    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray, laws: Sequence[Law]
+) -> np.ndarray:
     periods, targets = _targets(settings, mean)
     return np.broadcast_to(mean[targets][..., None], (periods, settings.horizon, demand.shape[1]))
 
 
-def _noisy(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+def _noisy(
+    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray, laws: Sequence[Law]
+) -> np.ndarray:
     """Add to the truth D(s) of target period s the errors that are still unresolved h periods ahead.
 
     F(t, t + h) = D(s) + mean(s) x (bias + sum over k = 0..h of w(k) Z(s, k)), s = t + h, Z independent standard normals
     and w(0)^2 + ... + w(h)^2 = (error x (1 + error_growth x h))^2. So the error's standard deviation is mean x error x
     (1 + error_growth x h), and from period t to t + 1 the forecast of s is revised by -mean(s) w(h) Z(s, h),
-    independent of all other revisions, as in the martingale model of forecast evolution (Heath & Jackson 1994). There
-    demand is the sum of its revisions; here demand comes first, with the law it was given, so errors are
-    independent of demand, not of the forecast. Beyond the last period of `demand`, the mean stands for the truth.
+    independent of all other revisions. Errors are independent of demand, not of the forecast: unlike that of ``mmfe``
+    the forecast is not the mean of demand given what is known. Beyond the last period of `demand`, the mean stands for
+    the truth.
     """
     _, targets = _targets(settings, mean)
     lags = np.arange(settings.horizon)
@@ -67,7 +77,17 @@ def _noisy(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: n
     return truth[targets] + mean[targets][..., None] * relative_error[targets, lags]
 
 
-def _moving_average(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+def _mmfe(
+    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray, laws: Sequence[Law]
+) -> np.ndarray:
+    """Take the mean of demand given what has come to light of it (`pushpull.envs.evolution`)."""
+    _, targets = _targets(settings, mean)
+    return evolve(settings, demand, laws, uniforms)[targets, np.arange(settings.horizon)]
+
+
+def _moving_average(
+    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray, laws: Sequence[Law]
+) -> np.ndarray:
     """Average the last `window` demands."""
     periods, _ = _targets(settings, mean)
     history = np.concatenate([np.full((settings.window, demand.shape[1]), mean[0]), demand])
@@ -76,7 +96,7 @@ def _moving_average(settings: Forecast, demand: np.ndarray, mean: np.ndarray, un
 
 
 def _exponential_smoothing(
-    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray
+    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray, laws: Sequence[Law]
 ) -> np.ndarray:
     """Move the level by `alpha` of the last error (Brown 1959)."""
     periods, _ = _targets(settings, mean)
@@ -86,7 +106,9 @@ def _exponential_smoothing(
     return _flat(settings, level)
 
 
-def _holt_winters(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+def _holt_winters(
+    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray, laws: Sequence[Law]
+) -> np.ndarray:
     """Smooth level, trend and additive season, trend and season from 0 (Winters 1960); no season at length 1."""
     periods, targets = _targets(settings, mean)
     ahead = np.arange(1, settings.horizon + 1)[:, None]
@@ -104,14 +126,17 @@ def _holt_winters(settings: Forecast, demand: np.ndarray, mean: np.ndarray, unif
     return out
 
 
-def _none(settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+def _none(
+    settings: Forecast, demand: np.ndarray, mean: np.ndarray, uniforms: np.ndarray, laws: Sequence[Law]
+) -> np.ndarray:
     periods, _ = _targets(settings, mean)
     return np.zeros((periods, settings.horizon, demand.shape[1]))
 
 
-FORECASTS: dict[str, Callable[[Forecast, np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+FORECASTS: dict[str, Callable[[Forecast, np.ndarray, np.ndarray, np.ndarray, Sequence[Law]], np.ndarray]] = {
     "true_mean": _true_mean,
     "noisy": _noisy,
+    "mmfe": _mmfe,
     "moving_average": _moving_average,
     "exponential_smoothing": _exponential_smoothing,
     "holt_winters": _holt_winters,

@@ -245,6 +245,7 @@ class Demand(Settings):
 FORECAST_KINDS: dict[str, tuple[str, ...]] = {
     "true_mean": (),
     "noisy": ("bias", "error", "error_growth"),
+    "mmfe": ("bias", "error", "error_growth", "resolved"),
     "moving_average": ("window",),
     "exponential_smoothing": ("alpha",),
     "holt_winters": ("alpha", "beta", "gamma", "season_length"),
@@ -258,7 +259,10 @@ class Forecast(Settings):
 
     ``true_mean`` is the mean of the process; ``noisy`` is the truth plus a `bias` and an error, both relative to the
     mean: the error's standard deviation is `error` for the current period, grows by `error_growth` of that per further
-    period and is revised every period (Heath & Jackson 1994); the others extrapolate the history, ``none`` is 0.
+    period and is revised every period; ``mmfe`` is the mean of demand given what is known by then, the martingale model
+    of forecast evolution (Heath & Jackson 1994), times 1 + `bias`: its error is stated as for ``noisy``, up to demand's
+    own deviation, or by the shares of demand's variance that are `resolved` 0, 1, ... periods ahead. The others
+    extrapolate the history, ``none`` is 0.
     `FORECAST_KINDS` lists the keys of each kind.
     """
 
@@ -267,6 +271,7 @@ class Forecast(Settings):
     bias: float = setting(number(-1, 10), 0)
     error: float = setting(number(0), 0)
     error_growth: float = setting(number(0), 0)
+    resolved: tuple[float, ...] | None = setting(optional(listing(_share, at_least=1)), None)
     window: int = setting(number(1, whole=True), 4)
     alpha: float = setting(_share, 0.2)
     beta: float = setting(_share, 0.1)
@@ -279,6 +284,14 @@ class Forecast(Settings):
             if key not in ("kind", "horizon", *own):
                 takes = f"takes {', '.join(own)}" if own else "takes none"
                 raise InputError(key, f"{getattr(self, key)!r} does not go with kind {self.kind}, which {takes}")
+        if self.resolved is not None:
+            shares = list(self.resolved)
+            if self.error or self.error_growth:
+                raise InputError("resolved", f"{shares} says what error says too; state one of the two")
+            if len(shares) != self.horizon:
+                raise InputError("resolved", f"{len(shares)} shares for horizon {self.horizon}; give one per period")
+            if shares != sorted(shares, reverse=True):
+                raise InputError("resolved", f"{shares} rises; less is known of periods farther ahead, so let it fall")
 
 
 def _stockout(field: str, value: Any) -> str | Mapping[str, float]:
@@ -301,6 +314,14 @@ class Market(Settings):
     stockout: str | Mapping[str, float] = setting(_stockout, "backorder")
     backorder_cost: float = setting(_money, 0)
     lost_sale_cost: float = setting(_money, 0)
+
+    def examine(self):
+        if self.forecast.kind == "mmfe" and self.demand is not None and self.demand.kind in ("deterministic", "trace"):
+            raise InputError(
+                "forecast.kind",
+                f"'mmfe' reveals demand that is drawn anew in every period, but demand is of kind {self.demand.kind}; "
+                "use kind: noisy",
+            )
 
     @property
     def waiting_share(self) -> float:

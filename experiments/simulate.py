@@ -14,10 +14,8 @@ from pushpull.envs import demand as demands
 from pushpull.envs.bounds import market_demand
 from pushpull.envs.checks import InputError
 from pushpull.envs.engine import Engine
-from pushpull.envs.exogenous import Traces
-from pushpull.envs.forecast import forecast, uniforms_needed
+from pushpull.envs.exogenous import Traces, foresee
 from pushpull.envs.network import Demand, Network
-from pushpull.envs.streams import uniforms
 from pushpull.experiments.agents import Agent, fixed_agent, saved_agents
 from pushpull.experiments.folders import run_folder
 from pushpull.experiments.settings import SimulateSettings
@@ -109,10 +107,8 @@ def _traces(network: Network, history: np.ndarray) -> Traces:
     horizon = max(market.forecast.horizon for market in network.markets.values())
     foreseen = np.empty((periods, horizon, len(network.markets), 1))
     for m, (i, market) in enumerate(network.markets.items()):
-        own, targets = market.forecast, periods + market.forecast.horizon - 1
-        mean = demands.mean(market_demand(network, i), network.units, targets + 1)
-        noise = uniforms("forecast", m, [(0, 0)], targets, uniforms_needed(own))
-        made = forecast(own, history[:, m, None], mean, noise)
+        own, path = market.forecast, history[:, m, None]
+        made = foresee(own, market_demand(network, i), network.units, path, periods, [(0, 0)], m)
         foreseen[:, :, m] = made[:, np.minimum(np.arange(horizon), own.horizon - 1)]
     return Traces(history[:, :, None], foreseen, available=None)
 

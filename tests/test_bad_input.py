@@ -68,6 +68,8 @@ NETWORK = {
     },
 }
 LOSING = {"sources": [{}], "initial_owed": 3, "market": {"stockout": "lost"}}
+MMFE = {"kind": "mmfe", "horizon": 2}
+MARKET = "stages.shop.market"
 PLANT, SHOP = "stages.plant.sources.0", "stages.shop.sources.0"
 
 NETWORKS = [
@@ -169,6 +171,24 @@ NETWORKS = [
     ("partial without share", "stages.shop.market.stockout", "partial", "'partial'"),
     ("share of what", "stages.shop.market.stockout", {"x": 1}, "{'x': 1}", "lost"),
     ("share above 1", "stages.shop.market.stockout + .partial", {"partial": 2}, "2 is out of range", "at most 1"),
+    # forecasts
+    ("shares for no mmfe", f"{MARKET}.forecast + .resolved", {"resolved": 0.5}, "(0.5,) does not", "takes none"),
+    ("too few shares", f"{MARKET}.forecast + .resolved", {**MMFE, "resolved": 0.5}, "1 shares", "give one per period"),
+    ("shares that rise", f"{MARKET}.forecast + .resolved", {**MMFE, "resolved": [0, 1]}, "[0, 1] rises", "let it fall"),
+    (
+        "shares and error",
+        f"{MARKET}.forecast + .resolved",
+        {**MMFE, "error": 0.2, "resolved": [1, 0]},
+        "[1, 0] says what error says",
+        "state one",
+    ),
+    (
+        "mmfe of demand known beforehand",
+        f"{MARKET} + .forecast.kind",
+        {"demand": {"kind": "deterministic", "values": 5}, "forecast": MMFE},
+        "demand is of kind deterministic",
+        "use kind: noisy",
+    ),
     # where a chain starts
     ("pipeline longer than lead time", f"{PLANT}.initial_pipeline", [1, 2, 3], "at most"),
     ("negative pipeline", f"{PLANT}.initial_pipeline + [0]", [-1], "-1 is out", "at least"),

@@ -32,7 +32,7 @@ LAYERS = (
     ("checks",),
     ("network",),
     ("streams",),
-    ("demand", "forecast"),
+    ("demand", "evolution", "forecast"),
     ("exogenous",),
     ("dynamics", "kernel"),
     ("accounting",),

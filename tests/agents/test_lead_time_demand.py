@@ -86,6 +86,18 @@ def test_the_weighed_forecast_errs_as_said():
     assert errors.var() == pytest.approx(demand.forecast_variance(3, 4), rel=0.05)
 
 
+def test_a_forecast_that_is_a_conditional_mean_is_taken_as_it_is_and_errs_as_declared():
+    mmfe = {"kind": "mmfe", "horizon": 3, "error": 0.1, "error_growth": 0.5}
+    demand = lead_time_demand({"kind": "poisson", "mean": 25}, mmfe)
+    np.testing.assert_array_equal(demand.reliability(4), [1, 1, 1, 0])
+    errors = (25 * 0.1 * np.array([1, 1.5, 2])) ** 2
+    assert demand.forecast_variance(0, 5) == pytest.approx(errors[0] + errors[1] + 25 + 25 + 25)
+    assert demand.forecast_variance(1, 2) == pytest.approx(errors[1])
+    assert demand.forecast_variance(3, 5) == pytest.approx(50)
+    shares = lead_time_demand({"kind": "poisson", "mean": 25}, {"kind": "mmfe", "horizon": 2, "resolved": [0.8, 0.5]})
+    assert shares.forecast_variance(0, 3) == pytest.approx(25 * (0.2 + 0.5 + 1))
+
+
 @pytest.mark.parametrize(
     ("forecast", "excess"),
     [({"kind": "moving_average", "window": 8}, 1 / 8), ({"kind": "exponential_smoothing", "alpha": 0.2}, 0.2 / 1.8)],

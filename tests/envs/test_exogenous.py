@@ -29,7 +29,8 @@ def network(*markets, units="real"):
 
 def every_market(**changed):
     """Return one market per demand process and forecast, some of them changed."""
-    forecasts = [NOISY, {"kind": "holt_winters", "horizon": 2, "season_length": 3}, NOISY | {"horizon": 2}, {}]
+    mmfe = {"kind": "mmfe", "horizon": 2, "resolved": [0.8, 0.5]}
+    forecasts = [NOISY, {"kind": "holt_winters", "horizon": 2, "season_length": 3}, mmfe, {}]
     return [
         {"demand": demand, "forecast": forecast} | changed.get(name, {})
         for (name, demand), forecast in zip(DEMANDS.items(), forecasts, strict=True)

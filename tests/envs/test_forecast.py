@@ -5,8 +5,9 @@ import pytest
 from scipy import special
 
 from pushpull.envs.checks import InputError, build
+from pushpull.envs.demand import laws
 from pushpull.envs.forecast import forecast, uniforms_needed
-from pushpull.envs.network import FORECAST_KINDS, Forecast
+from pushpull.envs.network import FORECAST_KINDS, Demand, Forecast
 
 HISTORY_KINDS = [
     {"kind": "moving_average", "window": 3},
@@ -20,14 +21,15 @@ def settings_of(**settings) -> Forecast:
 
 
 def run(settings, demand, mean, normals=None):
-    """Return forecasts of one market; `normals` [T + H - 1, H, B] are the errors of kind noisy."""
+    """Return forecasts of one market; `normals` [T + H - 1, U, B] are the errors of noisy and mmfe."""
     demand = np.asarray(demand, dtype=float)
     demand = demand if demand.ndim == 2 else demand[:, None]
     settings = settings_of(**settings)
     targets = len(mean) - 1
     if normals is None:
         normals = np.zeros((targets, uniforms_needed(settings), demand.shape[1]))
-    return forecast(settings, demand, np.asarray(mean, dtype=float), special.ndtr(normals))
+    known = laws(Demand(kind="poisson", mean=mean[0]), "integer", targets) if settings.kind == "mmfe" else ()
+    return forecast(settings, demand, np.asarray(mean, dtype=float), special.ndtr(normals), known)
 
 
 def test_true_mean_is_that_of_the_target_period():
@@ -182,7 +184,7 @@ def test_the_forecast_of_a_period_is_revised_independently_every_period():
 @pytest.mark.parametrize("kind", FORECAST_KINDS)
 def test_no_forecast_is_negative(kind):
     settings = {"kind": kind, "horizon": 4}
-    if kind == "noisy":
+    if kind in ("noisy", "mmfe"):
         settings |= {"error": 3, "error_growth": 1}
     if kind == "holt_winters":
         settings |= {"alpha": 0.9, "beta": 0.9}
