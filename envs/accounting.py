@@ -265,6 +265,54 @@ def stage_kpis(network: Network, totals: Totals) -> dict[str, np.ndarray]:
     }
 
 
+# --- forecasts --------------------------------------------------------------------------------------------------------
+
+
+def wape(demand: np.ndarray, forecast: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Weighted absolute percentage error: the sum of |A - F| over the sum of demand A."""
+    return _divide((np.abs(demand - forecast) * counted).sum(axis=(0, 1)), (demand * counted).sum(axis=(0, 1)), 0.0)
+
+
+def mase(demand: np.ndarray, forecast: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Mean absolute scaled error: the mean of |A - F| over that of the naive forecast, demand of the period before.
+
+    Hyndman & Koehler (2006), International Journal of Forecasting 22(4); averaged over markets whose demand changes.
+    """
+    periods = np.broadcast_to(counted, demand.shape).sum(axis=0)
+    errors = (np.abs(demand - forecast) * counted).sum(axis=0)
+    after = np.broadcast_to(counted[1:], demand[1:].shape)
+    naive = (np.abs(np.diff(demand, axis=0)) * after).sum(axis=0)
+    scaled = _divide(_divide(errors, periods, 0.0), _divide(naive, after.sum(axis=0), 0.0), 0.0)
+    return _divide(scaled.sum(axis=0), (naive > 0).sum(axis=0), 0.0)
+
+
+def forecast_bias(demand: np.ndarray, forecast: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The sum of F - A over the sum of demand A: above 0 where forecasts are too high."""
+    return _divide(((forecast - demand) * counted).sum(axis=(0, 1)), (demand * counted).sum(axis=(0, 1)), 0.0)
+
+
+FORECAST_KPIS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "wape": wape,
+    "mase": mase,
+    "forecast_bias": forecast_bias,
+}
+
+
+def forecast_kpis(demand: np.ndarray, forecast: np.ndarray, counted: np.ndarray) -> dict[str, np.ndarray]:
+    """Return how well each period's demand was foreseen at its start, [B] each; 0 where nothing was asked for.
+
+    Actions have no part in it, so it is computed from the traces when it is asked for and not told in every period.
+
+    Parameters
+    ----------
+    demand, forecast : ndarray, [T, M, B]
+        Demand A of the traces, and its forecast F of the same period.
+    counted : ndarray of bool, [T, B]
+        Which periods count.
+    """
+    return {name: formula(demand, forecast, counted[:, None]) for name, formula in FORECAST_KPIS.items()}
+
+
 TOLD = (*(f"period.cost.{term}" for term in COST_TERMS), "period.revenue", *RATIOS)
 
 

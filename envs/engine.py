@@ -176,8 +176,11 @@ class Engine:
         return self._world.told
 
     def kpis(self) -> dict[str, np.ndarray]:
-        """Return the KPIs of each episode so far, [B] each."""
-        return accounting.kpis(self.network, self.totals)
+        """Return the KPIs of each episode so far, those of its forecasts included, [B] each."""
+        traces, period = self._episodes, np.arange(self.periods)[:, None]
+        counted = (period >= self.network.warm_up) & (period < self.clock)
+        foreseen = accounting.forecast_kpis(traces.demand, traces.forecast[:, 0], counted)
+        return {**accounting.kpis(self.network, self.totals), **foreseen}
 
 
 def _replace_columns(traces: Traces, fresh: Traces, which: np.ndarray) -> Traces:

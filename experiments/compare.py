@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 from rich.console import Console
 
-from pushpull.envs.accounting import KPIS
+from pushpull.envs.accounting import FORECAST_KPIS, KPIS
 from pushpull.experiments import figure, results
 from pushpull.experiments.agents import Agent, fixed_agent, learned_agent, play, save_agent
 from pushpull.experiments.folders import run_folder
@@ -68,7 +68,7 @@ def _log(episodes: pd.DataFrame, folder: Path, last_step: int) -> None:
 
     for agent, rows in episodes.groupby("agent", sort=False):
         writer = Writer(str(folder / str(agent)))
-        for name in KPIS:
+        for name in (*KPIS, *FORECAST_KPIS):
             for step in {0, last_step}:
                 writer.add_scalar(f"supply/{name}", rows[name].mean(), step)
         writer.close()

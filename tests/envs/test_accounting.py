@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pushpull.agents import make_policy
 from pushpull.envs import Network, simulate
-from pushpull.envs.accounting import kpis, no_totals, stage_kpis
+from pushpull.envs.accounting import forecast_kpis, kpis, no_totals, stage_kpis
 from pushpull.envs.engine import Engine
 from pushpull.envs.network import COST_TERMS
 
@@ -197,3 +198,74 @@ def test_order_up_to_on_a_moving_average_with_correlated_demand(tmp_path, correl
     engine.play(Policy())
     measured = stage_kpis(network, engine.totals)["bullwhip.shop"].item()
     assert measured == pytest.approx(1 + (2 * 2 / 4 + 2 * (2 / 4) ** 2) * (1 - correlation**4), rel=0.02)
+
+
+# --- forecasts --------------------------------------------------------------------------------------------------------
+
+
+def test_forecast_kpis_by_hand():
+    demand = np.array([[10, 5], [12, 5], [8, 5], [9, 5]], float)[..., None]  # the second market never moves
+    forecast = np.array([[99, 99], [10, 6], [8, 6], [12, 6]], float)[..., None]
+    counted = np.array([False, True, True, True])[:, None]
+    measured = {name: values.item() for name, values in forecast_kpis(demand, forecast, counted).items()}
+    assert measured["wape"] == pytest.approx((2 + 0 + 3 + 3 * 1) / (12 + 8 + 9 + 15))
+    assert measured["forecast_bias"] == pytest.approx((-2 + 0 + 3 + 3 * 1) / (12 + 8 + 9 + 15))
+    assert measured["mase"] == pytest.approx((2 + 0 + 3) / (2 + 4 + 1))  # of the first market, 7/3 a period
+
+
+def test_mase_is_an_average_over_markets_of_any_size():
+    demand = np.array([[0, 1000], [1, 1001], [0, 1000]], float)[..., None]
+    forecast = np.array([[0, 1000], [2, 1003], [0, 1000]], float)[..., None]
+    measured = forecast_kpis(demand, forecast, np.ones((3, 1), bool))
+    # errors of 1 and 2 in three periods, naive errors of 1 in two
+    assert measured["mase"].item() == pytest.approx((1 / 3 + 2 / 3) / 2)
+
+
+def test_without_demand_forecasts_did_no_harm():
+    nothing = np.zeros((1, 1, 1))
+    assert [values.item() for values in forecast_kpis(nothing, nothing + 3, np.ones((1, 1), bool)).values()] == [0] * 3
+
+
+def forecast_measures(forecast, demand=None, periods=2000, **settings):
+    """Return the forecast KPIs of a shop's episode under a constant policy."""
+    market = {"demand": demand or {"kind": "normal", "mean": 100, "sd": 10}, "forecast": forecast}
+    network = Network.from_dict(
+        {"decoupling_point": "supply", "units": "real", "horizon": periods, "stages": {"shop": {"sources": [{}],
+         "market": market}}, **settings}
+    )  # fmt: skip
+    return simulate(network, make_policy("base_stock", network, service_level=0.9), 20, 0)
+
+
+def test_the_naive_forecast_scores_one():
+    """Last period's demand is the forecast, and all but period 0 count."""
+    values = {"kind": "deterministic", "values": [3, 9, 4, 4, 8, 1]}
+    table = forecast_measures({"kind": "moving_average", "window": 1}, values, periods=6, warm_up=1)
+    np.testing.assert_allclose(table["mase"], 1)
+    np.testing.assert_allclose(table["wape"], (6 + 5 + 0 + 4 + 7) / (9 + 4 + 4 + 8 + 1))
+    np.testing.assert_allclose(table["forecast_bias"], (-6 + 5 + 0 - 4 + 7) / (9 + 4 + 4 + 8 + 1))
+
+
+@pytest.mark.parametrize("known", [0, 0.5, 0.9])
+def test_forecast_kpis_of_normal_demand_by_theory(known):
+    """Errors are normal with variance (1 - known) sd^2, naive ones with 2 sd^2; E|x| = sd sqrt(2 / pi)."""
+    table = forecast_measures({"kind": "mmfe", "resolved": known, "bias": 0})
+    assert table["wape"].mean() == pytest.approx(0.1 * np.sqrt((1 - known) * 2 / np.pi), rel=0.02)
+    assert table["mase"].mean() == pytest.approx(np.sqrt((1 - known) / 2), rel=0.02)
+    assert abs(table["forecast_bias"].mean()) < 1e-3
+    biased = forecast_measures({"kind": "mmfe", "resolved": known, "bias": 0.2})
+    assert biased["forecast_bias"].mean() == pytest.approx(0.2, abs=1e-3)
+
+
+def test_forecast_kpis_count_the_periods_played_so_far():
+    network = Network.from_dict({**ASSEMBLY, "warm_up": 2})
+    engine = Engine(network, 3)
+    engine.reset(0)
+    for played in range(6):
+        measured, traces = engine.kpis(), engine._episodes
+        counted = np.zeros((engine.periods, 1), bool)
+        counted[2:played] = True
+        expected = forecast_kpis(traces.demand, traces.forecast[:, 0], counted)
+        for name, values in expected.items():
+            np.testing.assert_array_equal(measured[name], values)
+            assert (values != 0).any() == (played > 2)
+        engine.step(np.zeros((3, len(engine.space.entries))))

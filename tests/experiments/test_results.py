@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from pushpull.envs.accounting import KPIS
+from pushpull.envs.accounting import FORECAST_KPIS, KPIS
 from pushpull.envs.network import COST_TERMS
 from pushpull.experiments.results import comparison, printed, verdicts
 
-COLUMNS = [*KPIS, *(f"cost.{term}" for term in COST_TERMS), "discounted_profit"]
+COLUMNS = [*KPIS, *FORECAST_KPIS, *(f"cost.{term}" for term in COST_TERMS), "discounted_profit"]
 
 
 def episodes(**profits):
