@@ -2,7 +2,8 @@
 
 Season and trend of a random process are taken as known to planners: moments and quantiles are those of an average
 period, and `profile` says how mean demand moves. Demand that is known beforehand is not taken as known: its windows
-within the horizon are the distribution; so are those of a history that is replayed from anywhere.
+within the horizon are the distribution; so are those of a history that is replayed from anywhere. Demand whose periods
+depend on each other (autocorrelation, shocks, regimes, levels) is sampled: windows of trial worlds, about their mean.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from scipy import special
 
 from pushpull.envs import demand as demands
 from pushpull.envs.bounds import market_demand
+from pushpull.envs.demand_paths import demand_path
 from pushpull.envs.evolution import error_variance
 from pushpull.envs.exogenous import draw
 from pushpull.envs.network import Network, Source, Stage
 
 TRIAL_WORLDS = range(2**62, 2**62 + 50)  # seeds on which forecasts are tried; no comparison uses them
+SAMPLED_WORLDS = range(2**62, 2**62 + 1000)  # seeds in which demand with memory is sampled
 
 
 class LeadTimeDemand:
@@ -42,13 +45,15 @@ class LeadTimeDemand:
         self.seasonal = self.variance > 0 and bool(np.ptp(mean) > 0)
         self.moments, self.quantile = cache(self._moments), cache(self._quantile)
         self.profile, self.reliability = cache(self._profile), cache(self._reliability)
-        self._trials = cache(self._draw_trials)
+        self._trials, self._deviations = cache(self._draw_trials), cache(self._sampled_deviations)
 
     def _moments(self, periods: int) -> tuple[float, float]:
         """Mean and variance of demand over some periods."""
         if self.variance == 0:
             windows = self._windows(periods)
             return float(windows.mean()), float(windows.var())
+        if self._demand.has_memory:
+            return periods * self.rate, float(self._deviations(periods).var())
         if self._demand.kind == "trace":
             rows = demands.read_trace(self._demand)
             windows = sum((np.roll(rows, -k) for k in range(periods)), np.zeros(len(rows)))
@@ -61,6 +66,9 @@ class LeadTimeDemand:
             return 0.0
         if self.variance == 0:
             return float(np.quantile(self._windows(periods), share, method="inverted_cdf"))
+        if self._demand.has_memory:
+            level = max(0.0, periods * self.rate + float(np.quantile(self._deviations(periods), share)))
+            return float(np.ceil(level - 1e-9)) if self._units == "integer" else level
         if self.seasonal:
             level = gamma_quantile(share, *self.moments(periods))
             return float(np.ceil(level)) if self._units == "integer" else level
@@ -71,6 +79,14 @@ class LeadTimeDemand:
         path = demands.mean(self._demand, self._units, self._horizon + periods)
         total = np.concatenate([[0.0], np.cumsum(path)])
         return total[periods : periods + self._horizon] - total[: self._horizon]
+
+    def _sampled_deviations(self, periods: int) -> np.ndarray:
+        """Demand in sampled worlds less its mean, summed over the periods from each start in the horizon."""
+        length = int(min(self._horizon + periods, demands.longest_horizon(self._demand)))
+        path = demand_path(self._demand, self._units, length, [(seed, 0) for seed in SAMPLED_WORLDS], 0)
+        path -= demands.mean(self._demand, self._units, length)[:, None]
+        total = np.concatenate([np.zeros_like(path[:1]), np.cumsum(path, axis=0)])
+        return (total[periods:] - total[: len(total) - periods]).ravel()
 
     def _profile(self, periods: int) -> np.ndarray:
         """Mean demand of each period as planners know it, [T]."""
@@ -104,7 +120,10 @@ class LeadTimeDemand:
             errors = error_variance(self._forecast, self.rate, self.variance)[first:end]
             return float(errors.sum()) + self.variance * (end - first - len(errors))
         if self._forecast.kind == "noisy":
-            return self.variance * float(np.sum(1 - self.reliability(end)[first:]))
+            per_period = self.variance
+            if self._demand.has_memory and end > first:
+                per_period = self.moments(end - first)[1] / (end - first)
+            return per_period * float(np.sum(1 - self.reliability(end)[first:]))
         if self._forecast.kind == "true_mean" and self.variance == 0:
             return 0.0
         if self._forecast.kind in ("true_mean", "none") or end > self._horizon:

@@ -1,9 +1,13 @@
 """Demand processes: what a market's `Demand` settings mean, in samples, moments and quantiles.
 
 Demand of period t is drawn by inversion: one uniform goes through the quantile function of that period's law. A law
-depends on t only through a factor, season x trend. Counts (``poisson``, ``negative_binomial``, ``geometric``) take
-the factor on their mean, so they stay whole; every other kind multiplies its value by it. In integer units values
-are then rounded half to even; demand is never negative. `LAWS` holds one law per kind.
+depends on t only through a factor: season x trend x shocks x regime x level. Counts (``poisson``,
+``negative_binomial``, ``geometric``, ``bass``) take the factor on their mean, so they stay whole; every other kind
+multiplies its value by it. In integer units values are then rounded half to even; demand is never negative. `LAWS`
+holds one law per kind.
+
+Shocks that come by chance, regimes and levels make the factor itself random: `modulation` draws it, and `mean` and
+`variance` weigh the laws by its probabilities. `autocorrelated` moves the uniforms, not the laws.
 
 Demand known beforehand (``deterministic``, and a ``trace`` from a stated start) needs no uniform; a ``trace`` from
 a random start takes its first row from the uniform of period 0.
@@ -30,6 +34,7 @@ _LAST = 1 - 2.0**-53  # the largest double below 1; no uniform lies above it
 _FIRST = 2.0**-60  # a law's mass below this quantile is neglected where a lattice is laid
 _MOST_ENTRIES = 2**20
 _CELLS_PER_SD = 256
+_LEVELS = 3  # nodes that stand for a gamma law of levels
 _NOISE = 1e-12  # rounding noise of a cumulated distribution
 
 
@@ -38,7 +43,7 @@ def uniforms_needed(demand: Demand) -> int:
     return 0 if demand.kind == "deterministic" or (demand.kind == "trace" and demand.start != "random") else 1
 
 
-def sample(demand: Demand, uniforms: np.ndarray, units: str) -> np.ndarray:
+def sample(demand: Demand, uniforms: np.ndarray, units: str, modulation: np.ndarray | None = None) -> np.ndarray:
     """Turn uniforms into demand by inversion: the higher a period's uniform, the higher its demand, but in a trace.
 
     Parameters
@@ -49,6 +54,8 @@ def sample(demand: Demand, uniforms: np.ndarray, units: str) -> np.ndarray:
         Numbers in (0, 1), U = `uniforms_needed(demand)`.
     units : {"integer", "real"}
         Units of the network.
+    modulation : ndarray, [T, B], or None
+        The random part of the factor, from `modulation`.
 
     Returns
     -------
@@ -67,31 +74,81 @@ def sample(demand: Demand, uniforms: np.ndarray, units: str) -> np.ndarray:
             f"{demand.file!r} holds {longest_horizon(demand)} rows from its start on, but {periods} periods are "
             f"simulated; give a file or rows of at least {periods}, or a horizon of at most {longest_horizon(demand)}",
         )
-    factors = _factors(demand, periods)
+    factors = _factors(demand, periods)[:, None] * (np.ones((1, 1)) if modulation is None else modulation)
     if demand.kind == "trace" and demand.start == "random":
         rows = read_trace(demand)
         first = (uniforms[:1, 0] * len(rows)).astype(np.intp)
-        return _in_units(rows[(first + np.arange(periods)[:, None]) % len(rows)] * factors[:, None], units)
+        return _in_units(rows[(first + np.arange(periods)[:, None]) % len(rows)] * factors, units)
     if uniforms_needed(demand) == 0:
-        return np.repeat(_known(demand, units, periods)[:, None], batch, axis=1)
+        known = _in_units(_known(demand, periods)[:, None] * factors, units)
+        return np.array(np.broadcast_to(known, (periods, batch)))
+    if demand.level_sd:
+        return _sample_each(demand, uniforms[:, 0], factors, units)
     out = np.empty((periods, batch))
     for factor in np.unique(factors):
         drawn = factors == factor
-        out[drawn] = _law(demand, factor, units).quantile(uniforms[drawn, 0])
+        where = drawn[:, 0] if modulation is None else drawn
+        out[where] = _law(demand, factor, units).quantile(uniforms[:, 0][where])
     return out
 
 
 def mean(demand: Demand, units: str, periods: int) -> np.ndarray:
     """Return the mean demand of each period, [T], of exactly what `sample` draws, clipped and rounded.
 
-    After the last row of a trace the mean is that of all its rows.
+    After the last row of a trace the mean is that of all its rows. Where a `level_sd` meets demand that is rounded,
+    rounding is taken to leave the mean and to add 1/12 to the variance (Sheppard 1898), which is right to a percent
+    where levels spread demand by more than half a unit.
     """
-    return _moment(demand, units, periods, "mean", _known(demand, units, periods))
+    return _moments(demand, units, periods)[0]
 
 
 def variance(demand: Demand, units: str, periods: int) -> np.ndarray:
-    """Return the variance of each period's demand, [T]; 0 where demand is known beforehand."""
-    return _moment(demand, units, periods, "variance", np.zeros(len(_known(demand, units, periods))))
+    """Return the variance of each period's demand, [T], as exact as `mean`; 0 where demand is known beforehand."""
+    return _moments(demand, units, periods)[1]
+
+
+def autocorrelated(uniforms: np.ndarray, autocorrelation: float) -> np.ndarray:
+    """Return uniforms [T, B] that follow each other as an AR(1) of standard normals does, from independent ones.
+
+    z(0) = e(0) and z(t) = rho z(t - 1) + sqrt(1 - rho^2) e(t), so every z(t) is standard normal and every uniform
+    Phi(z(t)) uniform, whatever rho: a Gaussian copula (Cario & Nelson 1996, autoregressive to anything).
+    """
+    z = scipy.special.ndtri(uniforms)
+    for t in range(1, len(z)):
+        z[t] = autocorrelation * z[t - 1] + np.sqrt(1 - autocorrelation**2) * z[t]
+    return np.clip(scipy.special.ndtr(z), _FIRST, _LAST)
+
+
+def modulation(demand: Demand, shocks: np.ndarray, regimes: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Return the random part of the factor on demand, [T, B].
+
+    Parameters
+    ----------
+    demand : Demand
+        The process.
+    shocks : ndarray, [T, S, B]
+        Numbers in (0, 1), one for each of the S `demand.random_shocks`: it comes where the number is below its
+        probability. No shock reaches back before period 0; one that comes while it lasts makes it last longer.
+    regimes : ndarray, [T, 1, B]
+        Numbers in (0, 1) that choose the state of each period by inversion; not read without regimes.
+    level : ndarray, [1, 1, B]
+        Numbers in (0, 1) that choose the level of the episode; not read without one.
+    """
+    factor = np.ones((len(shocks), shocks.shape[2]))
+    for k, shock in enumerate(demand.random_shocks):
+        came = np.cumsum(shocks[:, k] < shock.probability, axis=0, dtype=np.int64)
+        came[shock.duration :] -= came[: -shock.duration].copy()
+        factor = np.where(came > 0, factor * shock.factor, factor)
+    if demand.regimes is not None:
+        following = np.cumsum(demand.regimes.transitions, axis=1)[:, :-1]
+        state = (regimes[0, 0][:, None] >= np.cumsum(demand.regimes.first)[:-1]).sum(axis=1)
+        for t in range(len(factor)):
+            if t:
+                state = (regimes[t, 0][:, None] >= following[state]).sum(axis=1)
+            factor[t] *= np.array(demand.regimes.factors)[state]
+    if demand.level_sd:
+        factor *= scipy.special.gammaincinv(1 / demand.level_sd**2, level[:, 0]) * demand.level_sd**2
+    return factor
 
 
 def laws(demand: Demand, units: str, periods: int) -> list[Law]:
@@ -104,7 +161,8 @@ def laws(demand: Demand, units: str, periods: int) -> list[Law]:
 def lead_time_quantile(demand: Demand, units: str, periods: int, share: float, start: int = 0) -> float:
     """Return the smallest level that covers demand summed over a lead time with probability `share`.
 
-    Whole demand is convolved exactly. Real demand is convolved on a lattice of 1/256 of the sum's standard deviation
+    For demand whose periods are independent (not `has_memory`); `agents.lead_time_demand` samples the others. Whole
+    demand is convolved exactly. Real demand is convolved on a lattice of 1/256 of the sum's standard deviation
     and interpolated: exact to about 1e-4 standard deviations for a smooth law, to half a cell per period where
     values have probabilities of their own. A trace from a random start takes all its windows as equally likely.
 
@@ -134,7 +192,8 @@ def lead_time_quantile(demand: Demand, units: str, periods: int, share: float, s
             (_in_units(np.roll(rows, -k) * factors[start + k], units) for k in range(periods)), np.zeros(len(rows))
         )
         return float(_atoms(sums, np.full(len(rows), 1 / len(rows)), "real").quantile(share))
-    known = _known(demand, units, start + periods)
+    known = _known(demand, start + periods)
+    known = _in_units(known * factors[: len(known)], units)
     distinct, counts = np.unique(factors[max(start, len(known)) :], return_counts=True)
     laws = [_law(demand, factor, units) for factor in distinct]
     return float(known[start:].sum()) + _sum_quantile(laws, counts, share)
@@ -151,7 +210,11 @@ def longest_horizon(demand: Demand) -> float:
 
 
 def _factors(demand: _Checked, periods: int) -> np.ndarray:
-    """Return what scales demand in each period, [T]: season x linear trend x the listed value x the size's factor."""
+    """Return what scales demand in each period whatever happens, [T].
+
+    It is season x linear trend x the shocks whose period is known x what the kind itself has: its listed values, the
+    factor of its size, or the adopters of a period, m (F(t + 1) - F(t)) with `adoption` F.
+    """
     t = np.arange(periods)
     factors = np.maximum(0.0, 1 + demand.trend * t)
     if demand.season:
@@ -160,25 +223,98 @@ def _factors(demand: _Checked, periods: int) -> np.ndarray:
         factors = factors * np.array(demand.values)[np.minimum(t, len(demand.values) - 1)]
     if demand.kind == "intermittent":
         factors = factors * _factors(demand.size, periods)
+    if demand.kind == "bass":
+        since = np.maximum(0, np.arange(periods + 1) - (demand.launch or 0))
+        factors = factors * demand.market_size * np.diff(adoption(demand.innovation, demand.imitation, since))
+    for shock in demand.shocks:
+        if shock.period is not None:
+            factors = np.where(
+                (t >= shock.period) & (t < shock.period + shock.duration), factors * shock.factor, factors
+            )
     return factors
 
 
-def _known(demand: Demand, units: str, periods: int) -> np.ndarray:
-    """Return the demand known beforehand: of all periods, of those within a trace, or of none."""
-    if uniforms_needed(demand):
-        return np.empty(0)
-    path = _factors(demand, periods)
-    if demand.kind == "trace":
-        rows = read_trace(demand)[_first_row(demand) :][:periods]
-        path = path[: len(rows)] * rows
-    return _in_units(path, units)
+def adoption(innovation: float, imitation: float, time: np.ndarray) -> np.ndarray:
+    """Return the share of a market that has adopted a new product by some time after its launch.
+
+    F(t) = (1 - exp(-(p + q) t)) / (1 + q / p exp(-(p + q) t)), p innovation and q imitation per period (Bass 1969).
+    """
+    decay = np.exp(-(innovation + imitation) * np.asarray(time, dtype=float))
+    return (1 - decay) / (1 + imitation / innovation * decay)
 
 
-def _moment(demand: Demand, units: str, periods: int, moment: str, known: np.ndarray) -> np.ndarray:
-    distinct, place = np.unique(_factors(demand, periods)[len(known) :], return_inverse=True)
-    return np.concatenate(
-        [known, np.array([getattr(_law(demand, factor, units), moment) for factor in distinct])[place]]
-    )
+def _random_factor(demand: Demand, periods: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values [A] that the random part of the factor takes, and their probabilities by period, [T, A].
+
+    A level is taken at the nodes of Gauss quadrature for its gamma law (Golub & Welsch 1969), so that polynomials of
+    degree below 6 have their exact expectation; moments of unrounded demand are of degree 2 in its factor.
+    """
+    values, probabilities = np.ones(1), np.ones((periods, 1))
+    parts = []
+    for shock in demand.random_shocks:
+        chances = np.minimum(np.arange(periods) + 1, shock.duration)
+        calm = (1 - shock.probability) ** chances
+        parts.append(([1.0, shock.factor], np.stack([calm, 1 - calm], axis=1)))
+    if demand.regimes is not None:
+        states = [demand.regimes.first]
+        for _ in range(periods - 1):
+            states.append(states[-1] @ np.array(demand.regimes.transitions))
+        parts.append((demand.regimes.factors, np.array(states).reshape(periods, -1)))
+    if demand.level_sd:
+        shape, k = demand.level_sd**-2, np.arange(_LEVELS)
+        beside = np.sqrt(k[1:] * (k[1:] + shape - 1))
+        nodes, vectors = np.linalg.eigh(np.diag(2 * k + shape) + np.diag(beside, 1) + np.diag(beside, -1))
+        parts.append((np.maximum(0.0, nodes / shape), np.tile(vectors[0] ** 2, (periods, 1))))
+    for of_part, chances in parts:
+        values = np.outer(values, of_part).ravel()
+        probabilities = (probabilities[:, :, None] * chances[:, None, :]).reshape(periods, -1)
+    return values, probabilities
+
+
+def _known(demand: Demand, periods: int) -> np.ndarray:
+    """Return demand known beforehand, before its factor: of all periods, of those within a trace, or of none."""
+    if demand.kind == "trace" and demand.start != "random":
+        return read_trace(demand)[_first_row(demand) :][:periods]
+    return np.ones(periods if demand.kind == "deterministic" else 0)
+
+
+def _moments(demand: Demand, units: str, periods: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of each period's demand, [T] each."""
+    if demand.kind == "trace":  # not remembered by its settings, since the file may change
+        return _moments_of(demand, units, periods)
+    return _remembered_moments(demand, units, periods)
+
+
+@lru_cache(maxsize=256)
+def _remembered_moments(demand: Demand, units: str, periods: int) -> tuple[np.ndarray, np.ndarray]:
+    moments = _moments_of(demand, units, periods)
+    for moment in moments:
+        moment.setflags(write=False)
+    return moments
+
+
+def _moments_of(demand: Demand, units: str, periods: int) -> tuple[np.ndarray, np.ndarray]:
+    values, probabilities = _random_factor(demand, periods)
+    factors = np.outer(_factors(demand, periods), values)
+    rounded = np.zeros(1)
+    if demand.level_sd and units == "integer":
+        units, rounded = "real", np.where(factors > 0, _rounded_share(demand) / 12, 0.0)
+    known = _known(demand, periods)
+    distinct, place = np.unique(factors[len(known) :], return_inverse=True)
+    laws = [_law(demand, factor, units) for factor in distinct]
+    of_laws = np.array([[law.mean for law in laws], [law.variance for law in laws]])[:, place.reshape(-1, len(values))]
+    stated = _in_units(known[:, None] * factors[: len(known)], units)
+    centre = np.concatenate([stated, of_laws[0]])
+    spread = np.concatenate([np.zeros_like(stated), of_laws[1]]) + rounded
+    mean = (probabilities * centre).sum(axis=1)
+    return mean, (probabilities * (spread + (centre - mean[:, None]) ** 2)).sum(axis=1)
+
+
+def _rounded_share(demand: _Checked) -> float:
+    """Return the probability that there is demand whose value is rounded in integer units."""
+    if demand.kind == "intermittent":
+        return demand.probability * _rounded_share(demand.size)
+    return float(demand.kind not in COUNTS)
 
 
 def _in_units(values: np.ndarray, units: str) -> np.ndarray:
@@ -255,17 +391,58 @@ def _counts(mean: float, dispersion: float, units: str) -> Law:
     return _atoms(k, np.exp(logarithms - logarithms.max()), units)
 
 
-def _poisson(demand: _Checked, factor: float, units: str) -> Law:
-    return _counts(demand.mean * factor, 0.0, units) if demand.mean > 0 else _constant(0.0, units)
+def _sample_each(demand: _Checked, uniforms: np.ndarray, factors: np.ndarray, units: str) -> np.ndarray:
+    """Return demand [T, B] where every entry has a factor of its own, too many to tabulate a law for each."""
+    if demand.kind == "intermittent":
+        rest = (uniforms - (1 - demand.probability)) / max(demand.probability, _FIRST)
+        size = _sample_each(demand.size, np.clip(rest, _FIRST, _LAST), factors, units)
+        return np.where(rest < 0, 0.0, size)
+    if demand.kind not in COUNTS:
+        return _in_units(_law(demand, 1.0, "real").quantile(uniforms) * factors, units)
+    mean, dispersion = COUNTS[demand.kind](demand)
+    return counts_quantile(uniforms, mean * factors, dispersion)
 
 
-def _geometric(demand: _Checked, factor: float, units: str) -> Law:
-    return _counts(demand.mean * factor, 1.0, units) if demand.mean > 0 else _constant(0.0, units)
+def counts_quantile(uniforms: np.ndarray, mean: np.ndarray, dispersion: float) -> np.ndarray:
+    """Return the first count whose cumulated probability lies above each uniform; variance mean + dispersion mean^2.
+
+    P(D <= k) is an incomplete gamma function at dispersion 0, else an incomplete beta function (Johnson, Kemp & Kotz
+    2005, 4.4 and 5.6).
+    """
+    mean, flat = mean.ravel(), uniforms.ravel()
+
+    def cdf(k: np.ndarray, n: np.ndarray) -> np.ndarray:
+        if dispersion == 0:
+            return scipy.special.gammaincc(k + 1, mean[n])
+        return scipy.special.betainc(1 / dispersion, k + 1, 1 / (1 + dispersion * mean[n]))
+
+    guess = mean + np.sqrt(mean * (1 + dispersion * mean)) * scipy.special.ndtri(flat)
+    return first_above(flat, guess, cdf).reshape(uniforms.shape)
 
 
-def _negative_binomial(demand: _Checked, factor: float, units: str) -> Law:
-    """Scale the mean and keep the dispersion, so that the variance stays above the mean."""
-    return _counts(demand.mean * factor, (demand.sd**2 - demand.mean) / demand.mean**2, units)
+def first_above(uniforms: np.ndarray, guess: np.ndarray, cdf: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Any:
+    """Return for each uniform the first whole number from 0 on whose `cdf(number, place of the uniform)` is above it.
+
+    From a guess the search goes up or down in doubling steps until it has passed the number, then by halves.
+    """
+    low, high = np.full(uniforms.shape, -1.0), np.maximum(0.0, np.rint(guess))  # what is sought lies in (low, high]
+    step, open_ = 1.0, np.arange(len(uniforms))
+    while len(open_ := open_[cdf(high[open_], open_) <= uniforms[open_]]):
+        low[open_] = high[open_]
+        high[open_] += step
+        step *= 2
+    step, open_ = 1.0, np.arange(len(uniforms))
+    while len(open_ := open_[high[open_] - low[open_] > 1]):
+        trial = np.maximum(high[open_] - step, np.floor((low[open_] + high[open_]) / 2))
+        above = cdf(trial, open_) > uniforms[open_]
+        high[open_], low[open_] = np.where(above, trial, high[open_]), np.where(above, low[open_], trial)
+        step *= 2
+    return high
+
+
+def _count(demand: Demand, factor: float, units: str) -> Law:
+    mean, dispersion = COUNTS[demand.kind](demand)
+    return _counts(mean * factor, dispersion, units) if mean > 0 else _constant(0.0, units)
 
 
 def _uniform_int(demand: _Checked, factor: float, units: str) -> Law:
@@ -323,10 +500,17 @@ def _intermittent(demand: _Checked, factor: float, units: str) -> Law:
     )
 
 
+# Mean and dispersion of the counts. A factor scales the mean and keeps the dispersion, so that the variance of a
+# negative binomial stays above its mean. The mean of a bass demand is all in its factor.
+COUNTS: dict[str, Callable[[_Checked], tuple[float, float]]] = {
+    "poisson": lambda demand: (demand.mean, 0.0),
+    "negative_binomial": lambda demand: (demand.mean, (demand.sd**2 - demand.mean) / demand.mean**2),
+    "geometric": lambda demand: (demand.mean, 1.0),
+    "bass": lambda demand: (1.0, 0.0),
+}
+
 LAWS: dict[str, Callable[[_Checked, float, str], Law]] = {
-    "poisson": _poisson,
-    "negative_binomial": _negative_binomial,
-    "geometric": _geometric,
+    **dict.fromkeys(COUNTS, _count),
     "uniform_int": _uniform_int,
     "normal": _normal,
     "gamma": _gamma,

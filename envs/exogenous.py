@@ -15,6 +15,7 @@ import numpy as np
 from pushpull.envs import demand as demands
 from pushpull.envs import forecast as forecasts
 from pushpull.envs.checks import InputError
+from pushpull.envs.demand_paths import demand_path
 from pushpull.envs.network import Demand, Forecast, Market, Network
 from pushpull.envs.streams import World, uniforms
 
@@ -84,9 +85,7 @@ def _draw_market(
     targets = periods + forecast.horizon - 1
     try:
         drawn = int(max(periods, min(targets, demands.longest_horizon(demand))))
-        # Traces start together, so that shops recorded side by side keep their weekdays and their common days.
-        purpose, place = ("window", 0) if demand.kind == "trace" else ("demand", m)
-        path = demands.sample(demand, uniforms(purpose, place, worlds, drawn, demands.uniforms_needed(demand)), units)
+        path = demand_path(demand, units, drawn, worlds, m)
         return path[:periods], foresee(forecast, demand, units, path, periods, worlds, m)
     except InputError as error:
         raise error.within("demand") from None

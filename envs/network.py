@@ -172,8 +172,66 @@ DEMAND_KINDS: dict[str, tuple[str, ...]] = {
     "empirical": ("values", "probabilities"),
     "trace": ("file", "column", "rows", "start", "scale"),
     "intermittent": ("probability", "size"),
+    "bass": ("innovation", "imitation", "market_size", "launch"),
 }
-_OPTIONAL_DEMAND_KEYS = {"probabilities", "rows", "start", "scale"}
+_OPTIONAL_DEMAND_KEYS = {"probabilities", "rows", "start", "scale", "launch"}
+_RANDOM_FACTORS = ("shocks", "regimes", "level_sd")
+
+
+@dataclass(frozen=True)
+class Shock(Settings):
+    """Demand times `factor` for `duration` periods: from a known `period` on, or from any one, with `probability`."""
+
+    factor: float = setting(number(0))
+    period: int | None = setting(optional(_periods), None)
+    probability: float = setting(optional(_share), None)
+    duration: int = setting(number(1, whole=True), 1)
+
+    def examine(self):
+        if (self.period is None) == (self.probability is None):
+            raise InputError(
+                "period", f"{self.period} with probability {self.probability}; state one: when it comes, or how likely"
+            )
+
+
+@dataclass(frozen=True)
+class Regimes(Settings):
+    """A Markov chain of states of the market: the factor on demand in each, and the chances of the next state.
+
+    Row r of `transitions` holds the probabilities of what follows state r. The first period is in state `start`, or in
+    any by the chain's stationary distribution.
+    """
+
+    factors: tuple[float, ...] = setting(listing(number(0), at_least=2))
+    transitions: tuple[tuple[float, ...], ...] = setting(listing(listing(_share)))
+    start: int | None = setting(optional(_periods), None)
+
+    def examine(self):
+        states = len(self.factors)
+        if [len(row) for row in self.transitions] != [states] * states:
+            shape = [len(row) for row in self.transitions]
+            raise InputError(
+                "transitions", f"{len(shape)} rows of {shape} entries for {states} factors; give {states} of {states}"
+            )
+        for r, row in enumerate(self.transitions):
+            if abs(sum(row) - 1) > 1e-9:
+                raise InputError(f"transitions[{r}]", f"they sum to {sum(row):g}; make them sum to 1")
+        if self.start is not None and self.start >= states:
+            raise InputError(
+                "start", f"{self.start} is no state; give a number from 0 to {states - 1}, or leave it out"
+            )
+        if self.start is None and np.linalg.matrix_rank(np.array(self.transitions) - np.eye(states)) < states - 1:
+            raise InputError("start", "missing, and the states fall apart into several closed groups; state one")
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """Probability of each state in period 0."""
+        states = len(self.factors)
+        if self.start is not None:
+            return np.eye(states)[self.start]
+        balance = np.vstack([np.array(self.transitions).T - np.eye(states), np.ones(states)])
+        weights = np.maximum(0.0, np.linalg.lstsq(balance, np.append(np.zeros(states), 1.0), rcond=None)[0])
+        return weights / weights.sum()
 
 
 def _size(field: str, value: Any) -> Demand:
@@ -188,8 +246,13 @@ class Demand(Settings):
     ``deterministic`` holds its last value; ``empirical`` draws its values with `probabilities`, equal by default;
     ``trace`` replays `column` of `file`, `rows` [first, end) counted from 0 below the header, from row `start` of them
     or a random one, times `scale`; ``intermittent`` is 0 unless, with `probability`, a demand of `size` arrives.
-    A key that its kind does not take is None. `season` is a list of factors applied period by period and repeated;
-    `trend` is the change per period relative to period 0: the factor is max(0, 1 + trend x t).
+    ``bass`` counts the adopters of a new product, out of `market_size` from period `launch` on (0 by default).
+    A key that its kind does not take is None.
+
+    Any kind may be composed with these. `season` is a list of factors applied period by period and repeated; `trend`
+    is the change per period relative to period 0: the factor is max(0, 1 + trend x t). `shocks` and `regimes` are
+    factors that come and go, `level_sd` the standard deviation of one drawn for the whole episode from a gamma law of
+    mean 1. `autocorrelation` is that of an AR(1) of standard normals, whose quantiles demand takes: its law stays.
     """
 
     kind: str = setting(choice(*DEMAND_KINDS))
@@ -206,8 +269,16 @@ class Demand(Settings):
     scale: float = setting(optional(number(above=0)), None)
     probability: float = setting(optional(_share), None)
     size: Demand = setting(optional(_size), None)
+    innovation: float = setting(optional(number(above=0, high=1)), None)
+    imitation: float = setting(optional(number(0)), None)
+    market_size: float = setting(optional(number(above=0)), None)
+    launch: int = setting(optional(number(whole=True)), None)
     season: tuple[float, ...] = setting(listing(number(0), at_least=0), ())
     trend: float = setting(number(-1, 1), 0)
+    shocks: tuple[Shock, ...] = setting(records(Shock), ())
+    regimes: Regimes | None = setting(optional(record(Regimes)), None)
+    level_sd: float = setting(number(0), 0)
+    autocorrelation: float = setting(number(-0.999, 0.999), 0)
 
     def examine(self):
         own = DEMAND_KINDS[self.kind]
@@ -231,6 +302,15 @@ class Demand(Settings):
             raise InputError("sd", f"{self.sd} with mean {self.mean}: a gamma demand needs both above 0")
         if self.size is not None and self.size.kind == "trace":
             raise InputError("size", "a trace has its own zeros; use kind trace itself, or empirical values as size")
+        for key in ("autocorrelation", *_RANDOM_FACTORS):
+            if self.size is not None and getattr(self.size, key):
+                raise InputError(f"size.{key}", "belongs to the demand, not to its size; state it one level up")
+        if self.autocorrelation and not self.has_law:
+            raise InputError(
+                "autocorrelation",
+                f"{self.autocorrelation} does not go with kind {self.kind}, whose periods follow each other as they "
+                "were stated; leave it out, or use a kind that is drawn",
+            )
         if self.probabilities is not None:
             if len(self.probabilities) != len(self.values):
                 raise InputError(
@@ -240,6 +320,26 @@ class Demand(Settings):
                 raise InputError("probabilities", f"they sum to {sum(self.probabilities):g}; make them sum to 1")
         if self.rows is not None and not (len(self.rows) == 2 and self.rows[0] < self.rows[1]):
             raise InputError("rows", f"{list(self.rows)} is not [first, end); give two rising row numbers")
+
+    @property
+    def has_law(self) -> bool:
+        """Whether each period is drawn from a law, not stated or recorded."""
+        return self.kind not in ("deterministic", "trace")
+
+    @property
+    def is_drawn_anew(self) -> bool:
+        """Whether each period is drawn from a law of its own, whatever happens in the others."""
+        return self.has_law and not self.has_memory
+
+    @property
+    def random_shocks(self) -> tuple[Shock, ...]:
+        """The shocks that come by chance."""
+        return tuple(shock for shock in self.shocks if shock.period is None)
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether a period tells of another one, so that demand over several is more than a sum of their laws."""
+        return bool(self.autocorrelation or self.random_shocks or self.regimes or self.level_sd)
 
 
 FORECAST_KINDS: dict[str, tuple[str, ...]] = {
@@ -316,11 +416,11 @@ class Market(Settings):
     lost_sale_cost: float = setting(_money, 0)
 
     def examine(self):
-        if self.forecast.kind == "mmfe" and self.demand is not None and self.demand.kind in ("deterministic", "trace"):
+        if self.forecast.kind == "mmfe" and self.demand is not None and not self.demand.is_drawn_anew:
+            reason = f"is of kind {self.demand.kind}" if not self.demand.has_law else "remembers other periods"
             raise InputError(
                 "forecast.kind",
-                f"'mmfe' reveals demand that is drawn anew in every period, but demand is of kind {self.demand.kind}; "
-                "use kind: noisy",
+                f"'mmfe' reveals demand that is drawn anew in every period, but demand {reason}; use kind: noisy",
             )
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 
 from pushpull.envs.sampling import raw_numbers
 
-STREAMS = {"demand": 0, "forecast": 1, "window": 2}
+STREAMS = {"demand": 0, "forecast": 1, "window": 2, "shocks": 3, "regimes": 4, "level": 5}
 
 World = tuple[int, int]
 

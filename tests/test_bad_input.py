@@ -70,7 +70,10 @@ NETWORK = {
 LOSING = {"sources": [{}], "initial_owed": 3, "market": {"stockout": "lost"}}
 MMFE = {"kind": "mmfe", "horizon": 2}
 MARKET = "stages.shop.market"
-PLANT, SHOP = "stages.plant.sources.0", "stages.shop.sources.0"
+PLANT, SHOP, DEMAND = "stages.plant.sources.0", "stages.shop.sources.0", "stages.shop.market.demand"
+ONE_ROW = {"factors": [1, 2], "transitions": [[1, 0]]}
+APART = {"factors": [1, 2], "transitions": [[1, 0], [0, 1]]}
+NOBODY = {"kind": "bass", "innovation": 0.1, "imitation": 0.3, "market_size": 0}
 
 NETWORKS = [
     # (what is broken, place, value, words...)
@@ -189,6 +192,21 @@ NETWORKS = [
         "demand is of kind deterministic",
         "use kind: noisy",
     ),
+    (
+        "mmfe of demand with memory",
+        f"{MARKET} + .forecast.kind",
+        {"demand": {"kind": "poisson", "mean": 5, "autocorrelation": 0.5}, "forecast": MMFE},
+        "demand remembers other periods",
+        "use kind: noisy",
+    ),
+    # demand
+    ("autocorrelation 1", f"{DEMAND}.autocorrelation", 1, "1 is out of range", "at most 0.999"),
+    ("a negative level", f"{DEMAND}.level_sd", -0.1, "-0.1 is out of range", "at least 0"),
+    ("a shock without its dash", f"{DEMAND}.shocks", {"factor": 2}, "{'factor': 2} is not a list"),
+    ("a shock that never comes", f"{DEMAND}.shocks + [0].period", [{"factor": 2}], "None", "state one"),
+    ("regimes by one row", f"{DEMAND}.regimes + .transitions", ONE_ROW, "1 rows", "give 2 of 2"),
+    ("regimes apart", f"{DEMAND}.regimes + .start", APART, "missing", "several closed groups", "state one"),
+    ("a market of nobody", f"{DEMAND} + .market_size", NOBODY, "0 is out of range", "above 0"),
     # where a chain starts
     ("pipeline longer than lead time", f"{PLANT}.initial_pipeline", [1, 2, 3], "at most"),
     ("negative pipeline", f"{PLANT}.initial_pipeline + [0]", [-1], "-1 is out", "at least"),

@@ -33,6 +33,7 @@ LAYERS = (
     ("network",),
     ("streams",),
     ("demand", "evolution", "forecast"),
+    ("demand_paths",),
     ("exogenous",),
     ("dynamics", "kernel"),
     ("accounting",),

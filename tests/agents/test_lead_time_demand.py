@@ -62,6 +62,52 @@ def test_a_history_replayed_from_anywhere_keeps_its_correlation(tmp_path):
     assert demand.quantile(2, 0.5) == 10
 
 
+# --- demand with memory -----------------------------------------------------------------------------------------------
+
+
+def test_autocorrelated_demand_spreads_as_its_covariances_say():
+    rho, sd, periods = 0.7, 10, 4
+    demand = lead_time_demand({"kind": "normal", "mean": 80, "sd": sd, "autocorrelation": rho}, units="real")
+    k = np.arange(periods)
+    total = sd**2 * (rho ** np.abs(k[:, None] - k)).sum()
+    assert demand.moments(periods) == pytest.approx((320, total), rel=0.03)
+    for share in 0.1, 0.5, 0.95:
+        expected = stats.norm.ppf(share, 320, total**0.5)
+        assert demand.quantile(periods, share) == pytest.approx(expected, abs=0.04 * total**0.5)
+    assert demand.forecast_variance(0, periods) == demand.moments(periods)[1]
+
+
+def test_a_level_is_common_to_all_periods_of_a_lead_time():
+    demand = lead_time_demand({"kind": "poisson", "mean": 8, "level_sd": 0.5})
+    law = stats.nbinom(4, 4 / (4 + 24))  # 3 periods of a gamma level: mean 24, variance 24 + 24^2 / 4
+    assert demand.moments(3) == pytest.approx((24, law.var()), rel=0.1)
+    for share in 0.2, 0.5, 0.9:
+        assert demand.quantile(3, share) == pytest.approx(law.ppf(share), abs=2)
+
+
+def test_regimes_make_bad_periods_come_together():
+    regimes = {"factors": [1, 3], "transitions": [[0.95, 0.05], [0.1, 0.9]]}
+    demand = lead_time_demand({"kind": "poisson", "mean": 9, "regimes": regimes}, horizon=100)
+    alone = 9 * 5 / 3 + 81 * 4 * 2 / 9  # Poisson about a mean of 9 or 27, in state 1 a third of the time
+    pairs = 2 * 81 * 4 * 2 / 9 * 0.85  # the chain forgets at 0.95 + 0.9 - 1
+    assert demand.moments(1) == pytest.approx((15, alone), rel=0.05)
+    assert demand.moments(2) == pytest.approx((30, 2 * alone + pairs), rel=0.05)
+
+
+def test_levels_of_stock_for_composed_demand_are_at_least_those_without():
+    plain = {"kind": "poisson", "mean": 10}
+    for composed in (
+        {"autocorrelation": 0.6},
+        {"level_sd": 0.3},
+        {"shocks": [{"probability": 0.05, "duration": 3, "factor": 2}]},
+        {"season": [1, 1.2], "regimes": {"factors": [0.5, 1.5], "transitions": [[0.9, 0.1], [0.1, 0.9]]}},
+    ):
+        for forecast in {"kind": "true_mean"}, {"kind": "moving_average"}, {"kind": "noisy", "error": 0.2}:
+            demand = lead_time_demand(plain | composed, forecast)
+            assert demand.quantile(3, 0.95) > lead_time_demand(plain).quantile(3, 0.95)
+            assert 0 < demand.forecast_variance(0, 3) < np.inf
+
+
 # --- forecasts --------------------------------------------------------------------------------------------------------
 
 

@@ -180,6 +180,45 @@ def _limits(draw: st.DrawFn, units: str, source: dict[str, Any], reach: list[str
         source["cards"] = {"limit": draw(_amount(units)), "over": draw(over)}
 
 
+@st.composite
+def demands(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw the mapping of a demand process: any kind without a file, composed in any way."""
+    level = st.sampled_from([0.3, 2, 7.5, 40])
+    kinds: list[dict[str, Any]] = [
+        {"kind": "poisson", "mean": draw(level)},
+        {"kind": "geometric", "mean": draw(level)},
+        {"kind": "negative_binomial", "mean": draw(level), "sd": 9},
+        {"kind": "uniform_int", "low": 2, "high": draw(st.integers(2, 9))},
+        {"kind": "normal", "mean": draw(level), "sd": draw(st.sampled_from([0, 1.5, 9]))},
+        {"kind": "gamma", "mean": draw(level), "sd": 3},
+        {"kind": "deterministic", "values": draw(st.lists(level, min_size=1, max_size=3))},
+        {"kind": "empirical", "values": [0, 2.5, 9]},
+        {"kind": "bass", "innovation": 0.02, "imitation": draw(st.sampled_from([0, 0.5])), "market_size": 300},
+    ]
+    demand = draw(st.sampled_from(kinds))
+    if draw(st.integers(0, 3)) == 0:
+        demand = {"kind": "intermittent", "probability": draw(st.sampled_from([0, 0.3, 1])), "size": demand}
+    factor = st.sampled_from([0, 0.5, 1, 3])
+    composed = {
+        "season": st.lists(factor, min_size=1, max_size=3),
+        "trend": st.sampled_from([-0.3, 0.1]),
+        "shocks": st.lists(
+            st.fixed_dictionaries({"factor": factor, "duration": st.integers(1, 9)}).flatmap(
+                lambda shock: st.sampled_from([shock | {"period": 2}, shock | {"probability": 0.2}])
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+        "regimes": st.fixed_dictionaries({"factors": st.tuples(factor, factor).map(list)}).map(
+            lambda regimes: regimes | {"transitions": [[0.8, 0.2], [0.5, 0.5]]}
+        ),
+        "level_sd": st.sampled_from([0.2, 1.5]),
+    }
+    if demand["kind"] != "deterministic":
+        composed["autocorrelation"] = st.sampled_from([-0.6, 0.9])
+    return demand | draw(st.fixed_dictionaries({}, optional=composed))
+
+
 # --- plans ---------------------------------------------------------------------------------------------------------
 
 

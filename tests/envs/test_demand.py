@@ -8,20 +8,23 @@ import os
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from pushpull.envs.checks import InputError, build
 from pushpull.envs.demand import (
     DATA,
+    adoption,
+    counts_quantile,
     lead_time_quantile,
     longest_horizon,
     mean,
+    modulation,
     read_trace,
     sample,
     uniforms_needed,
     variance,
 )
-from pushpull.envs.network import DEMAND_KINDS, Demand
+from pushpull.envs.network import DEMAND_KINDS, Demand, Regimes
 
 N = 60_000
 
@@ -72,6 +75,7 @@ EVERY_KIND = [
     {"kind": "intermittent", "probability": 0, "size": {"kind": "poisson", "mean": 6}},
     {"kind": "deterministic", "values": [7.5]},
     {"kind": "trace", "file": "prescriptions.csv", "column": "immune_sera", "start": "random"},
+    {"kind": "bass", "innovation": 0.03, "imitation": 0.4, "market_size": 900},
 ]
 
 
@@ -236,6 +240,98 @@ def test_deterministic_demand_holds_its_last_value_and_rounds_half_to_even():
     demand = process(kind="deterministic", values=[0.5, 1.5, 2.5])
     np.testing.assert_array_equal(sample(demand, np.empty((5, 0, 1)), "integer")[:, 0], [0, 2, 2, 2, 2])
     np.testing.assert_array_equal(sample(demand, np.empty((5, 0, 1)), "real")[:, 0], [0.5, 1.5, 2.5, 2.5, 2.5])
+
+
+def test_shocks_of_a_known_period_scale_it_while_they_last():
+    shocks = [{"period": 1, "duration": 2, "factor": 3}, {"period": 2, "factor": 0.5}]
+    demand = process(kind="deterministic", values=[10], shocks=shocks)
+    expected = [10, 30, 15, 10]
+    np.testing.assert_array_equal(sample(demand, np.empty((4, 0, 1)), "integer")[:, 0], expected)
+    np.testing.assert_array_equal(mean(demand, "integer", 4), expected)
+    np.testing.assert_array_equal(variance(demand, "integer", 4), 0)
+    assert lead_time_quantile(demand, "integer", 2, 0.5, start=1) == 45
+
+
+# --- adoption ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("innovation, imitation", [(0.03, 0.38), (0.001, 0.9), (0.2, 0)])
+def test_adoption_solves_the_equation_of_bass(innovation, imitation):
+    time = np.arange(31)
+    solution = integrate.solve_ivp(
+        lambda t, F: (innovation + imitation * F) * (1 - F), (0, 30), [0.0], t_eval=time, rtol=1e-10, atol=1e-12
+    )
+    np.testing.assert_allclose(adoption(innovation, imitation, time), solution.y[0], atol=1e-8)
+
+
+def test_adopters_sum_to_the_adoption_curve_of_the_market_from_the_launch_on():
+    settings = {"kind": "bass", "innovation": 0.03, "imitation": 0.38, "market_size": 5000}
+    own = mean(process(**settings), "integer", 60)
+    np.testing.assert_allclose(np.cumsum(own), 5000 * adoption(0.03, 0.38, np.arange(1, 61)), rtol=1e-9)
+    assert own.argmax() == np.floor(np.log(0.38 / 0.03) / (0.38 + 0.03))  # the peak, ln(q / p) / (p + q) = 6.19
+    np.testing.assert_allclose(variance(process(**settings), "integer", 60), own, rtol=1e-9)
+    later = mean(process(**settings, launch=7), "integer", 60)
+    np.testing.assert_array_equal(later[:7], 0)
+    np.testing.assert_allclose(later[7:], own[:-7], rtol=1e-9)
+    earlier = mean(process(**settings, launch=-7), "integer", 60)
+    np.testing.assert_allclose(earlier[:53], own[7:], rtol=1e-9)
+
+
+# --- random factors ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dispersion", [0, 0.02, 1, 30])
+def test_counts_by_search_are_those_by_table_and_of_scipy(dispersion):
+    rng = np.random.default_rng(0)
+    means = rng.choice([0.0, 1e-9, 0.01, 0.7, 5, 80, 3000], 20_000)
+    u = np.append(rng.random(19_990), [2.0**-53, 1e-9, 1e-4, 0.5, 1 - 1e-4, 1 - 1e-9, 1 - 2.0**-53, 0.1, 0.9, 0.99])
+    drawn = counts_quantile(u, means, dispersion)
+    law = stats.poisson(means) if dispersion == 0 else stats.nbinom(1 / dispersion, 1 / (1 + dispersion * means))
+    positive = means > 0
+    assert (drawn[~positive] == 0).all()
+    assert (law.cdf(drawn - 1) <= u + 1e-9)[positive].all() and (law.cdf(drawn) >= u - 1e-9)[positive].all()
+    for mean_ in 0.7, 80.0:
+        there = means == mean_
+        settings = {"kind": "negative_binomial", "mean": mean_, "sd": (mean_ + dispersion * mean_**2) ** 0.5}
+        demand = process(**settings) if dispersion else process(kind="poisson", mean=mean_)
+        np.testing.assert_array_equal(drawn[there], sample(demand, u[there][None, None], "integer")[0])
+
+
+def test_a_shock_lasts_its_duration_and_one_that_comes_meanwhile_lengthens_it():
+    demand = process(kind="poisson", mean=1, shocks=[{"probability": 0.2, "duration": 3, "factor": 4}])
+    u = np.full((10, 1, 1), 0.5)
+    u[[1, 6, 7], 0, 0] = 0.19
+    factor = modulation(demand, u, np.empty((10, 0, 1)), np.empty((1, 0, 1)))[:, 0]
+    np.testing.assert_array_equal(factor, [1, 4, 4, 4, 1, 1, 4, 4, 4, 4])
+
+
+def test_shocks_multiply_each_other():
+    shocks = [
+        {"probability": 1, "factor": 4},
+        {"probability": 1, "duration": 9, "factor": 0.5},
+        {"period": 1, "factor": 0},
+    ]
+    demand = process(kind="normal", mean=1, sd=1, shocks=shocks)
+    factor = modulation(demand, np.full((2, 2, 1), 0.5), np.empty((2, 0, 1)), np.empty((1, 0, 1)))
+    np.testing.assert_array_equal(factor, [[2], [2]])
+    drawn = sample(demand, np.full((2, 1, 1), 0.5), "real", factor)
+    np.testing.assert_allclose(drawn, [[2], [0]])
+
+
+def test_regimes_follow_their_transitions():
+    turns = {"factors": [1, 5, 2], "transitions": [[0, 1, 0], [0, 0, 1], [1, 0, 0]], "start": 1}
+    demand = process(kind="normal", mean=1, sd=1, regimes=turns)
+    factor = modulation(demand, np.empty((5, 0, 3)), uniforms(5, 1, 3), np.empty((1, 0, 3)))
+    np.testing.assert_array_equal(factor, np.repeat([[5], [2], [1], [5], [2]], 3, axis=1))
+
+
+def test_regimes_start_stationary_unless_a_state_is_named():
+    regimes = {"factors": [0, 1], "transitions": [[0.9, 0.1], [0.3, 0.7]]}
+    np.testing.assert_allclose(build(Regimes, regimes, "regimes").first, [0.75, 0.25])
+    always = process(kind="normal", mean=10, sd=0, regimes=regimes)
+    np.testing.assert_allclose(mean(always, "real", 4), 2.5)
+    started = process(kind="normal", mean=10, sd=0, regimes=regimes | {"start": 1})
+    np.testing.assert_allclose(mean(started, "real", 4), [10, 7, 5.2, 4.12])  # 2.5 + 7.5 x 0.6^t
 
 
 # --- lead time quantile -----------------------------------------------------------------------------------------------
@@ -509,6 +605,49 @@ def test_what_lies_outside_the_chosen_rows_does_not_matter(trace):
         ({"kind": "trace", "file": "wine.csv", "column": "sales", "start": "rnd"}, "start: 'rnd' is not a number"),
         ({"kind": "poisson", "mean": 1, "season": [1, -1]}, r"season\[1\]: -1 is out of range"),
         ({"kind": "poisson", "mean": 1, "trend": 2}, "trend: 2 is out of range"),
+        ({"kind": "bass", "innovation": 0.1, "imitation": 0.3}, "market_size: missing; demand of kind bass takes"),
+        (
+            {"kind": "bass", "innovation": 0, "imitation": 0.3, "market_size": 9},
+            "innovation: 0 is out of range; give a number above 0 and at most 1",
+        ),
+        ({"kind": "poisson", "mean": 1, "launch": 3}, "launch: 3 does not go with kind poisson"),
+        ({"kind": "poisson", "mean": 1, "autocorrelation": 1}, "autocorrelation: 1 is out of range"),
+        (
+            {"kind": "deterministic", "values": 3, "autocorrelation": 0.5},
+            "autocorrelation: 0.5 does not go with kind deterministic",
+        ),
+        ({"kind": "poisson", "mean": 1, "level_sd": -1}, "level_sd: -1 is out of range"),
+        ({"kind": "poisson", "mean": 1, "shocks": {"factor": 2}}, "shocks: .* is not a list"),
+        ({"kind": "poisson", "mean": 1, "shocks": [{"period": 3}]}, r"shocks\[0\].factor: missing"),
+        ({"kind": "poisson", "mean": 1, "shocks": [{"factor": 3}]}, r"shocks\[0\].period: None .* state one"),
+        (
+            {"kind": "poisson", "mean": 1, "shocks": [{"factor": 3, "period": 1, "probability": 0.1}]},
+            r"shocks\[0\].period: 1 with probability 0.1; state one",
+        ),
+        (
+            {"kind": "poisson", "mean": 1, "shocks": [{"factor": 3, "period": 1, "duration": 0}]},
+            r"shocks\[0\].duration: 0 is out of range",
+        ),
+        (
+            {"kind": "poisson", "mean": 1, "regimes": {"factors": [1, 2], "transitions": [[1, 0]]}},
+            r"regimes.transitions: 1 rows of \[2\] entries for 2 factors; give 2 of 2",
+        ),
+        (
+            {"kind": "poisson", "mean": 1, "regimes": {"factors": [1, 2], "transitions": [[0.5, 0.5], [0.5, 0.6]]}},
+            r"regimes.transitions\[1\]: they sum to 1.1",
+        ),
+        (
+            {"kind": "poisson", "mean": 1, "regimes": {"factors": [1, 2], "transitions": [[1, 0], [0, 1]]}},
+            "regimes.start: missing, and the states fall apart",
+        ),
+        (
+            {"kind": "poisson", "mean": 1, "regimes": {"factors": [1, 2], "transitions": [[1, 0], [1, 0]], "start": 2}},
+            "regimes.start: 2 is no state; give a number from 0 to 1",
+        ),
+        (
+            {"kind": "intermittent", "probability": 0.2, "size": {"kind": "poisson", "mean": 1, "level_sd": 0.1}},
+            "size.level_sd: belongs to the demand, not to its size",
+        ),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(settings, fragment):
