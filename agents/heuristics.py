@@ -6,32 +6,39 @@ All but the first two map a view to order-up-to levels, and levels to actions as
 policy                    push and mixed quantities                    pull and mixed thresholds
 ========================= ============================================ =========================================
 `Random`                  uniform within the action bounds             uniform within the action bounds
-`Constant`                mean demand rate                             base-stock level
+`Constant`                mean demand rate; mixed: none                base-stock level
 `BaseStock`               up to the base-stock level; mixed: none      base-stock level
 `ReorderPoint`            up to S when at or below s; mixed: none      s, S where the lot is free
 `ForecastPush`            up to the forecast of the exposure, early    forecast of the exposure plus safety; mixed:
                           where capacity would not do later            never
 `PushPull`                as `ForecastPush`                            as `BaseStock`
 ========================= ============================================ =========================================
+
+A mixed source is played as pure push or pure pull, its threshold minus infinity or its quantity 0. `PushPull` pushes
+mixed sources up to the decoupling point that earned most in trial worlds, and pulls the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from pushpull.agents.lead_time_demand import TRIAL_WORLDS
 from pushpull.agents.levels import order_levels
 from pushpull.agents.replenishment import Replenishment
 from pushpull.agents.requirements import Foresight, Requirements, by_profile, push_capacities
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.bounds import demand_rates
 from pushpull.envs.checks import InputError, number, optional, suggest
+from pushpull.envs.decoupling import boundaries, unmixed
+from pushpull.envs.engine import Acts
 from pushpull.envs.network import Network
 from pushpull.envs.observations import View
 from pushpull.envs.rules import Rules
+from pushpull.envs.simulate import simulate
 
 _SEED = number(0, 2**63, whole=True)
 _UNITS = number(0)
@@ -112,7 +119,7 @@ class Constant(_Columns):
     """Release the same quantity every review and hold the same thresholds, whatever happens.
 
     Quantities are the mean demand over a review period, filled from the cheapest source of a stage on; in integer
-    units a rate of 7.4 alternates between 7 and 8 so that it is met on average.
+    units a rate of 7.4 alternates between 7 and 8 so that it is met on average. A mixed source releases nothing.
 
     Parameters
     ----------
@@ -135,7 +142,9 @@ class Constant(_Columns):
         super().__init__(network)
         levels = order_levels(network, service_level)
         self._reviews = np.array([source.review_period for source in network.sources])[:, None]
-        self._quantity = _given("quantity", quantity, mean_releases(network), network)[:, None]
+        mixed = np.array([mode == "mixed" for mode in network.modes])
+        releases = np.where(mixed, 0.0, mean_releases(network))
+        self._quantity = _given("quantity", quantity, releases, network)[:, None]
         self._threshold = _given("threshold", threshold, levels.reorder_point, network)[:, None]
         self._gap = _given("gap", gap, levels.gap, network)[:, None]
 
@@ -248,15 +257,43 @@ class PushPull(_Columns):
         Share of demand over its exposure that every stage covers; by default what costs imply.
     look_ahead : int, optional
         Periods beyond its exposure for which each source levels capacity; by default as many as are forecast.
+
+    Attributes
+    ----------
+    decoupled : Network
+        The chain as it is played: without mixed sources.
     """
 
     def __init__(self, network: Network, service_level: float | None = None, look_ahead: int | None = None):
         super().__init__(network)
-        self._push = ForecastPush(network, service_level, look_ahead)
-        self._pull = BaseStock(network, service_level)
+
+        def on(chain: Network) -> PushPull:
+            return PushPull(chain, service_level, look_ahead)
+
+        self.decoupled = best_decoupled(network, on) if "mixed" in network.modes else network
+        self._push = ForecastPush(self.decoupled, service_level, look_ahead)
+        self._pull = BaseStock(self.decoupled, service_level)
+        self._pushes = np.array([mode == "push" for mode in self.decoupled.modes])[:, None]
 
     def columns(self, view: View) -> dict[str, np.ndarray]:
-        return {**self._pull.columns(view), "quantity": self._push.columns(view)["quantity"]}
+        pull = self._pull.columns(view)
+        return {
+            "quantity": np.where(self._pushes, self._push.columns(view)["quantity"], 0.0),
+            "threshold": np.where(self._pushes, -np.inf, pull["threshold"]),
+            "gap": pull["gap"],
+        }
+
+
+def best_decoupled(network: Network, policy_on: Callable[[Network], Acts]) -> Network:
+    """Return the network with its mixed sources decoupled where a policy earns most, on average over trial worlds."""
+    chain = unmixed(network)
+    candidates = [chain.with_decoupling_point(point) for point in boundaries(chain)]
+    episodes = len(TRIAL_WORLDS)
+
+    def earned(candidate: Network) -> float:
+        return simulate(candidate, policy_on(candidate), episodes, TRIAL_WORLDS[0])["profit"].mean()
+
+    return max(candidates, key=earned)
 
 
 # --- constant releases ------------------------------------------------------------------------------------------------

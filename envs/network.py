@@ -8,7 +8,7 @@ that a decoupling point implies, and how much of each stage one unit of another 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +42,8 @@ SEQUENCES = {
 MODES = ("push", "pull", "mixed")
 ACTION_COLUMNS = ("quantity", "threshold", "gap")
 COST_TERMS = ("holding", "pipeline", "backorder", "lost_sale", "production", "fixed", "shortfall")
-ALL_PULL, ALL_PUSH = "supply", "market"
+ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
+EVERY_BOUNDARY = "all"  # a comparison's word for all decoupling points, so no stage's name either
 
 _share = number(0, 1)
 _money = number(0)
@@ -139,9 +140,9 @@ class Source(Settings):
             raise InputError(
                 "over", f"{list(self.over)} does not go with basis {self.basis}; leave it out, or use basis: physical"
             )
-        if self.order_delay and self.mode in ("push", "mixed"):
+        if self.order_delay and self.mode == "push":
             raise InputError(
-                "order_delay", f"{self.order_delay} is refused on a {self.mode} source; leave it out, or use mode: pull"
+                "order_delay", f"{self.order_delay} is refused on a push source; leave it out, or use mode: pull"
             )
         self.examine_mode(self.mode)
 
@@ -153,6 +154,10 @@ class Source(Settings):
             raise InputError(
                 "shortfall",
                 f"{self.shortfall!r} is refused on a mixed source: releases drop, orders carry; leave it out",
+            )
+        if mode == "mixed" and self.order_delay:
+            raise InputError(
+                "order_delay", f"{self.order_delay} is refused on a mixed source; leave it out, or use mode: pull"
             )
 
     @property
@@ -406,7 +411,11 @@ def _stockout(field: str, value: Any) -> str | Mapping[str, float]:
 
 @dataclass(frozen=True)
 class Market(Settings):
-    """The customers of a stage: their demand, what they pay, and what happens to demand that is not met."""
+    """The customers of a stage: their demand, what they pay, and what happens to demand that is not met.
+
+    `tolerance` is how many periods they accept to wait for an order; it is what production time is held against
+    (`pushpull.envs.decoupling.production_to_delivery`) and changes nothing else.
+    """
 
     demand: Demand | None = setting(optional(record(Demand)), None)
     forecast: Forecast = setting(record(Forecast), Forecast())
@@ -414,6 +423,7 @@ class Market(Settings):
     stockout: str | Mapping[str, float] = setting(_stockout, "backorder")
     backorder_cost: float = setting(_money, 0)
     lost_sale_cost: float = setting(_money, 0)
+    tolerance: float | None = setting(optional(number(0)), None)
 
     def examine(self):
         if self.forecast.kind == "mmfe" and self.demand is not None and not self.demand.is_drawn_anew:
@@ -517,7 +527,7 @@ class Network(Settings):
 
         return replace(self, stages={name: locate(stage) for name, stage in self.stages.items()})
 
-    def with_decoupling_point(self, point: str | list[str] | None) -> Network:
+    def with_decoupling_point(self, point: str | Sequence[str] | None) -> Network:
         """Return the network decoupled elsewhere; None keeps it as it is."""
         return self if point is None else replace(self, decoupling_point=point)
 
@@ -525,15 +535,15 @@ class Network(Settings):
         if not self.stages:
             raise InputError("stages", "empty; declare at least one stage")
         for point in self.decoupling_point or ():
-            known = [*self.stages, ALL_PULL, ALL_PUSH]
+            known = [*self.stages, ALL_PULL, ALL_PUSH, LEARNED]
             if point not in known:
                 raise InputError("decoupling_point", f"{point!r} names no stage; {suggest(point, known)}")
-            if point in (ALL_PULL, ALL_PUSH) and len(self.decoupling_point or ()) > 1:
+            if point not in self.stages and len(self.decoupling_point or ()) > 1:
                 raise InputError(
                     "decoupling_point", f"{list(self.decoupling_point or ())}: {point!r} speaks for all; give it alone"
                 )
         for name, stage in self.stages.items():
-            if name in (ALL_PULL, ALL_PUSH):
+            if name in (ALL_PULL, ALL_PUSH, LEARNED, EVERY_BOUNDARY):
                 raise InputError(f"stages.{name}", f"{name!r} is a decoupling point's own word; rename the stage")
             for k, source in enumerate(stage.sources):
                 try:
@@ -629,8 +639,10 @@ class Network(Settings):
     @cached_property
     def modes(self) -> tuple[str, ...]:
         """Mode of each source: stated, or implied by the decoupling point."""
+        points = self.decoupling_point or (ALL_PULL,)
+        pushing, other = self.pushing_stages(points), "mixed" if LEARNED in points else "pull"
         return tuple(
-            source.mode or ("push" if name in self._pushing_stages else "pull")
+            source.mode or ("push" if name in pushing else other)
             for name, stage in self.stages.items()
             for source in stage.sources
         )
@@ -657,14 +669,11 @@ class Network(Settings):
             source.order_delay if mode == "pull" else 0 for source, mode in zip(self.sources, self.modes, strict=True)
         )
 
-    @cached_property
-    def _pushing_stages(self) -> set[str]:
-        """Stages at and upstream of the decoupling points."""
-        if self.decoupling_point is None or ALL_PULL in self.decoupling_point:
-            return set()
-        if ALL_PUSH in self.decoupling_point:
+    def pushing_stages(self, points: Sequence[str]) -> set[str]:
+        """Return the stages at and upstream of decoupling points: whose sources push unless they say otherwise."""
+        if ALL_PUSH in points:
             return set(self.stages)
-        found, frontier = set(), list(self.decoupling_point)
+        found, frontier = set(), [point for point in points if point in self.stages]
         while frontier:
             name = frontier.pop()
             if name not in found:

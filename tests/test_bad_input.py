@@ -139,9 +139,15 @@ NETWORKS = [
         "state one",
     ),
     # the decoupling point and modes
-    ("point at no stage", "decoupling_point", "plan", "'plan' names no", "mean 'plant'?"),
+    ("point at no stage", "decoupling_point", "plan", "'plan' names no", "mean 'plant' or"),
     ("points at nothing", "decoupling_point", [], "[] has 0 entries", "at least 1"),
     ("supply and more", "decoupling_point", ["supply", "shop"], "'supply'", "give it alone"),
+    ("learned and more", "decoupling_point", ["learned", "shop"], "'learned' speaks for all", "give it alone"),
+    ("all boundaries in one network", "decoupling_point", "all", "'all' names no stage", "valid: plant, shop, supply"),
+    ("a stage named learned", "stages.learned", {"sources": [{}]}, "'learned'", "rename"),
+    ("a stage named all", "stages.all", {"sources": [{}]}, "'all'", "rename"),
+    ("negative tolerance", "stages.shop.market.tolerance", -1, "-1 is out of range", "at least 0"),
+    ("tolerance for a word", "stages.shop.market.tolerance", "long", "'long' is not a number", "give a number"),
     ("drop on implied pull", f"{SHOP}.shortfall", "drop", "'drop' is refused", "leave shortfall"),
     ("drop on stated pull", f"{SHOP} + .shortfall", {"mode": "pull", "shortfall": "drop"}, "'drop' is", "leave"),
     ("carry on mixed", f"{SHOP} + .shortfall", {"mode": "mixed", "shortfall": "carry"}, "'carry' is", "leave it"),
@@ -248,7 +254,7 @@ def test_network_is_refused(place, value, words):
 
 POINTS = [
     # (what is broken, point, words...)
-    ("no stage", "plan", "'plan' names no stage", "did you mean 'plant'?"),
+    ("no stage", "plan", "'plan' names no stage", "did you mean 'plant' or"),
     ("one of several is no stage", ["plant", "shp"], "'shp' names no stage", "did you mean 'shop'?"),
     ("a number", 3, "'3' names no stage", "valid: plant, shop, supply, market"),
     ("a truth", True, "True is not a name", "give a non-empty text"),
@@ -261,6 +267,15 @@ def test_decoupling_point_is_refused(point, words):
         Network.from_dict(NETWORK).with_decoupling_point(point)
     assert caught.value.field.startswith("decoupling_point")
     assert_told(caught.value, caught.value.field, words)
+
+
+@pytest.mark.parametrize(("key", "value"), [("order_delay", 2), ("shortfall", "drop"), ("shortfall", "carry")])
+def test_learned_is_refused_where_a_source_cannot_be_mixed(key, value):
+    network = Network.from_dict(broken(NETWORK, f"{PLANT}.{key}", value))
+    with pytest.raises(InputError) as caught:
+        network.with_decoupling_point("learned")
+    words = (f"{value!r} is refused on a mixed source", "leave it out")
+    assert_told(caught.value, f"stages.plant.sources[0].{key}", words)
 
 
 def test_a_point_is_refused_that_makes_a_dropping_source_pull():

@@ -1,14 +1,18 @@
 """Heuristics end to end: against closed forms, exact optima and what a planner would see at a glance."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from pushpull.agents import AGENTS, POLICIES, make_policy
+from pushpull.agents.heuristics import PushPull
+from pushpull.agents.lead_time_demand import TRIAL_WORLDS
 from pushpull.envs import Network, load_network, network_names, simulate
 from pushpull.envs.actions import ActionSpace
+from pushpull.envs.decoupling import boundaries
 from pushpull.envs.engine import Engine
 from pushpull.envs.network import SEQUENCES
 from tests.envs.strategies import hunt, networks
@@ -363,9 +367,61 @@ def test_a_mixed_source_pulls_for_base_stock_and_pushes_for_the_forecast():
     quantity, threshold = levels("forecast_push")
     assert quantity.any()
     assert (threshold == -np.inf).all()
-    quantity, threshold = levels("push_pull")
-    assert quantity.any()
-    assert (threshold == stats.poisson.ppf(0.9, 5)).all()
+    assert not levels("constant")[0].any()
+
+
+@pytest.mark.parametrize("name", ["electronics", "distribution10"])
+@pytest.mark.parametrize(
+    ("policy", "point"),
+    [("base_stock", "supply"), ("s_S", "supply"), ("constant", "supply"), ("forecast_push", "market")],
+)
+def test_with_a_learned_decoupling_point_heuristics_do_what_they_do_in_their_pure_mode(name, policy, point):
+    network = load_network(name)
+    tables = []
+    for place in ("learned", point):
+        decoupled = network.with_decoupling_point(place)
+        tables.append(simulate(decoupled, make_policy(policy, decoupled), 4, seed=0, backend="numpy"))
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_with_a_learned_decoupling_point_the_hybrid_finds_the_boundary_that_earns_most():
+    network = load_network("electronics")
+    mixed = network.with_decoupling_point("learned")
+    policy = PushPull(mixed)
+    earned = {}
+    for point in boundaries(network):
+        decoupled = network.with_decoupling_point(point)
+        table = simulate(decoupled, make_policy("push_pull", decoupled), len(TRIAL_WORLDS), TRIAL_WORLDS[0])
+        earned[decoupled.modes] = table["profit"].mean()
+    assert len(set(earned.values())) > 5
+    assert earned[policy.decoupled.modes] == max(earned.values())
+    pure = network.with_decoupling_point(max(boundaries(network), key=lambda point: earned[modes_at(network, point)]))
+    expected = simulate(pure, make_policy("push_pull", pure), 4, seed=0)
+    pd.testing.assert_frame_equal(simulate(mixed, policy, 4, seed=0), expected)
+
+
+def modes_at(network, point):
+    return network.with_decoupling_point(point).modes
+
+
+def test_the_hybrid_leaves_stated_modes_alone_when_others_are_mixed():
+    """The first stage is for the policy to place; the second orders, late, whatever the first does."""
+    market = {"demand": POISSON, "backorder_cost": 9, "price": 10}
+    stages = {
+        "plant": {"holding_cost": 1, "sources": [{"mode": "mixed", "lead_time": 2}]},
+        "shop": {
+            "holding_cost": 2,
+            "sources": [{"mode": "pull", "inputs": {"plant": 1}, "order_delay": 1}],
+            "market": market,
+        },
+        "outlet": {"holding_cost": 2, "sources": [{"inputs": {"plant": 1}, "order_delay": 1}], "market": market},
+    }
+    network = Network.from_dict({"decoupling_point": "market", "stages": stages})
+    assert network.modes == ("mixed", "pull", "push")
+    policy = PushPull(network)
+    assert policy.decoupled.modes in (("push", "pull", "push"), ("pull", "pull", "push"))
+    _, flows = run(network, policy, batch=2)
+    assert sum(period.shipped.sum() for period in flows) > 100
 
 
 def test_constant_releases_the_mean_rate_cheapest_first():

@@ -37,6 +37,21 @@ def small_policy(algorithm="ppo", seed=0, **changes):
     return train(Network.from_dict(CHAIN), algorithm, seed=seed, **(arguments | changes))
 
 
+@pytest.mark.parametrize("algorithm", ["ppo", "td3"])
+def test_a_policy_may_learn_where_to_decouple(algorithm):
+    """With a learned decoupling point it sets a quantity and a threshold for every source, from `constant`."""
+    network = Network.from_dict(CHAIN).with_decoupling_point("learned")
+    policy = train(network, algorithm, 1, 0, 4, {**SMALL[algorithm], "hidden_layers": [16]})
+    view, space = first_view(network), ActionSpace(network)
+    actions = policy.act(view)
+    assert space.names == tuple(
+        f"{s}.{column}" for s in CHAIN["stages"] for column in ("push_quantity", "pull_threshold")
+    )
+    assert ((space.low <= actions) & (actions <= space.high)).all()
+    np.testing.assert_allclose(actions, make_policy("constant", network).act(view), atol=0.1 * space.high.max())
+    assert simulate(network, policy, 3, 0)["fill_rate"].mean() > 0.5
+
+
 def first_view(network, seed=0, num_envs=5):
     engine = Engine(network, num_envs)
     engine.reset(seed)

@@ -85,6 +85,10 @@ def networks(draw: st.DrawFn, units: str | None = None, allocation: str | None =
     }
     if mode == "implied":
         mapping["decoupling_point"] = draw(st.sampled_from(["supply", "market", *names]))
+    if mode == "mixed" and draw(st.booleans()):
+        mapping["decoupling_point"] = "learned"
+        for source in (source for stage in stages.values() for source in stage["sources"]):
+            del source["mode"]
     return mapping
 
 

@@ -1,6 +1,7 @@
 """PushPull-v0 passes the checkers of Gymnasium and stable-baselines3, repeats itself, and keeps its info keys."""
 
 import warnings
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -30,12 +31,22 @@ def make(**arguments):
 
 
 @pytest.mark.parametrize("observation", ["physical", "scaled"])
-@pytest.mark.parametrize("network", [CHAIN, "electronics"])
+@pytest.mark.parametrize("network", [CHAIN, CHAIN | {"decoupling_point": "learned"}, "electronics"])
 def test_checkers_pass_without_a_warning(network, observation):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(make(network=network, observation=observation).unwrapped, skip_render_check=True)
         sb3_check_env(make(network=network, observation=observation).unwrapped)
+
+
+def test_a_learned_decoupling_point_gives_the_agent_both_columns():
+    env: Any = make(decoupling_point="learned").unwrapped
+    assert env.action_names == (
+        "part.push_quantity",
+        "part.pull_threshold",
+        "item.push_quantity",
+        "item.pull_threshold",
+    )
 
 
 def test_in_units_the_checkers_only_recommend_a_normalised_action_space():
