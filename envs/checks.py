@@ -55,11 +55,14 @@ def setting(check: Check, default: Any = MISSING) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """Base of frozen settings: runs the check of every field, then `examine`, on construction."""
+    """Base of frozen settings: runs the check of every field, then `examine`, on construction.
+
+    A key that is a word of Python is the name of its field without the underscore at its end: `from_` is ``from``.
+    """
 
     def __post_init__(self):
         for item in fields(self):
-            object.__setattr__(self, item.name, item.metadata["check"](item.name, getattr(self, item.name)))
+            object.__setattr__(self, item.name, item.metadata["check"](key_of(item), getattr(self, item.name)))
         self.examine()
 
     def examine(self) -> None:
@@ -68,7 +71,7 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Return the mapping that builds these settings again: the fields that differ from their defaults."""
         return {
-            item.name: _plain(getattr(self, item.name))
+            key_of(item): _plain(getattr(self, item.name))
             for item in fields(self)
             if item.default is MISSING or getattr(self, item.name) != item.default
         }
@@ -94,16 +97,21 @@ def build(settings: type[Settings], value: Any, path: str) -> Any:
         if key not in _keys(settings):
             raise InputError(f"{path}.{key}", f"unknown key; {suggest(key, _keys(settings))}")
     for item in fields(settings):
-        if item.default is MISSING and item.name not in value:
-            raise InputError(f"{path}.{item.name}", "missing; it has no default, so state it")
+        if item.default is MISSING and key_of(item) not in value:
+            raise InputError(f"{path}.{key_of(item)}", "missing; it has no default, so state it")
     try:
-        return settings(**{str(key): item for key, item in value.items()})
+        return settings(**{item.name: value[key_of(item)] for item in fields(settings) if key_of(item) in value})
     except InputError as error:
         raise error.within(path) from None
 
 
 def _keys(settings: type[Settings]) -> list[str]:
-    return [item.name for item in fields(settings)]
+    return [key_of(item) for item in fields(settings)]
+
+
+def key_of(item: Any) -> str:
+    """Return the key of a settings field."""
+    return item.name.removesuffix("_")
 
 
 def record(settings: type[Settings]) -> Check:

@@ -588,17 +588,32 @@ def read_trace(demand: Demand) -> np.ndarray:
     InputError
         If the file, the column, the rows or one of their values cannot be used.
     """
-    file = str(demand.file)
-    path = next((path for path in (Path(file), DATA / file) if path.is_file()), None)
-    if path is None:
-        known = sorted(path.name for path in DATA.iterdir() if path.suffix in _READERS)
-        hint = suggest(file, known)
-        raise InputError("file", f"no file {file!r}; give its full path or a history of the package; {hint}")
+    path = find_history(str(demand.file))
     status = path.stat()
     rows = _read_column(path.resolve(), status.st_mtime_ns, status.st_size, str(demand.column), demand.rows)
     if _first_row(demand) >= len(rows):
         raise InputError("start", f"{demand.start} is beyond the {len(rows)} rows of the trace; give less")
     return rows if demand.scale is None else rows * demand.scale
+
+
+def find_history(file: str) -> Path:
+    """Return the path of a file of demand: as given, or among the histories that come with the package."""
+    path = next((path for path in (Path(file), DATA / file) if path.is_file()), None)
+    if path is None:
+        known = sorted(path.name for path in DATA.iterdir() if path.suffix in _READERS)
+        hint = suggest(file, known)
+        raise InputError("file", f"no file {file!r}; give its full path or a history of the package; {hint}")
+    return path
+
+
+def read_entries(path: Path, column: str) -> list[Any]:
+    """Return the entries of a column as they stand in a CSV or Parquet file, from the row below the header on."""
+    return _READERS.get(path.suffix, _read_csv)(path, column)
+
+
+def is_missing(entry: Any) -> bool:
+    """Whether an entry of a file says that there is none."""
+    return entry is None or (isinstance(entry, str) and entry.strip().lower() in ("", "na", "nan", "null", "none"))
 
 
 def _first_row(demand: Demand) -> int:
@@ -607,7 +622,7 @@ def _first_row(demand: Demand) -> int:
 
 @lru_cache(maxsize=64)
 def _read_column(path: Path, modified: int, size: int, column: str, chosen: tuple[int, ...] | None) -> np.ndarray:
-    entries = _READERS.get(path.suffix, _read_csv)(path, column)
+    entries = read_entries(path, column)
     if not entries:
         raise InputError("file", f"{str(path)!r} is empty; give a file with a header and rows")
     first, end = chosen or (0, len(entries))
@@ -620,7 +635,7 @@ def _read_column(path: Path, modified: int, size: int, column: str, chosen: tupl
 
 def _entry(column: str, row: int, entry: Any) -> float:
     where = f"row {row} of column {column!r} (counted from 0 below the header)"
-    if entry is None or (isinstance(entry, str) and entry.strip().lower() in ("", "na", "nan", "null", "none")):
+    if is_missing(entry):
         raise InputError("column", f"{where} is missing; fill it in, or leave it out with rows: [first, end]")
     try:
         value = float(entry)

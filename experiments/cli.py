@@ -1,6 +1,7 @@
 """The command line: `pushpull COMMAND [key=value ...]`.
 
-A command is a line of `COMMANDS`: a module of this package whose `main(settings, console)` does the work. Its settings
+A command is a line of `COMMANDS`: a module of this package whose `main(settings, console)` does the work and may
+return an exit code. Its settings
 are composed from ``configs/COMMAND.yaml`` and the words typed (`pushpull.experiments.options`). What a user can mend is
 answered in one line and exit code 2.
 """
@@ -11,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,8 +26,11 @@ COMMANDS = {
     "evaluate": "play a saved agent, or agents that need no training, in test worlds",
     "simulate": "run one agent through a recorded demand history, period by period",
     "show": "describe a network and draw it",
+    "export": "write a network as CSV tables, as planning systems keep one",
+    "import": "make a network file of CSV tables",
     "bench": "measure how fast everything is on this machine, beside its targets",
 }
+MODULES = {"export": "export_data", "import": "import_data"}  # where a command's name is a word of Python
 FLAGS = {
     "--help": "show a command's options, their values and what they mean (-h)",
     "--multirun": "run every combination of values that are separated by commas (-m)",
@@ -39,16 +44,17 @@ EXAMPLES = (
     "pushpull train agent=sac agent.sac.steps=50000",
     "pushpull train --multirun seed=0,1,2",
     "pushpull show network=beer_game",
+    "pushpull export network=electronics to=tables",
     "pushpull bench quick=true cases=step/chain4",
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code: 0 done, 1 failed, 2 misused, 130 interrupted."""
+    """Run a command line and return its exit code: 0 done, 1 failed or found wanting, 2 misused, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
-        _run(words, console)
+        return _run(words, console)
     except InputError as error:
         return _fail(2, str(error), words)
     except KeyboardInterrupt:
@@ -57,29 +63,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(
             1, f"{type(error).__name__}: {error}; nothing of this run was kept; --traceback shows where", words
         )
-    return 0
 
 
-def _run(words: list[str], console: Console) -> None:
+def _run(words: list[str], console: Console) -> int:
     flags = {SHORT_FLAGS.get(word, word) for word in words if word.startswith("-")}
     for flag in sorted(flags - set(FLAGS)):
         raise InputError(flag, f"unknown flag; {suggest(flag, FLAGS)}")
     names = [word for word in words if not word.startswith("-")]
     if not names:
         _print_page(console)
-        return
+        return 0
     command, *overrides = names
     if command not in COMMANDS:
         raise InputError(command, f"unknown command; {suggest(command, COMMANDS)}")
     if "--help" in flags:
         import_module("pushpull.experiments.explain").main(command, overrides, console)
-        return
+        return 0
     jobs = import_module("pushpull.experiments.options").read(command, overrides, "--multirun" in flags)
-    run = import_module(f"pushpull.experiments.{command}").main
+    run = module_of(command).main
+    codes = []
     for k, settings in enumerate(jobs):
         if len(jobs) > 1:
             console.rule(f"job {k + 1} of {len(jobs)}")
-        run(settings, console)
+        codes.append(run(settings, console) or 0)
+    return max(codes)
+
+
+def module_of(command: str) -> Any:
+    """Return the module that does a command's work."""
+    return import_module(f"pushpull.experiments.{MODULES.get(command, command.replace('-', '_'))}")
 
 
 def _fail(code: int, message: str, words: list[str]) -> int:

@@ -15,11 +15,12 @@ from pushpull.experiments.options import CONFIGS, composed, groups, parse
 
 def main(command: str, words: Sequence[str], console: Console) -> None:
     """Print the options that a command has with the overrides typed so far."""
-    content, choices = composed(command, parse(words)), groups(command)
+    content, choices, comments = composed(command, parse(words)), groups(command), _comments(f"{command}.yaml")
+    content = {key: content.get(key, "(required)") for key in (*comments, *content)}
     if "network" in content:
         content["network"] = content["network"]["name"]
     title = f"[bold]pushpull {command}[/] \\[key=value ...]"
-    console.print(title, "", _table(content, _comments(f"{command}.yaml"), skip=choices), "", sep="\n")
+    console.print(title, "", _table(content, comments, skip=choices), "", sep="\n")
     if choices:
         console.print(_choices(choices))
         console.print(f"agents now: {', '.join(content['agent'])}", highlight=False)

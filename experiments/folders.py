@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import NamedTuple
 
 from pushpull.envs.checks import InputError
@@ -44,6 +45,36 @@ def run_folder(root: str | Path, command: str, label: str) -> Iterator[RunFolder
             if not any(folder.iterdir()):
                 folder.rmdir()
         raise
+
+
+@contextmanager
+def complete(*files: str | Path) -> Iterator[list[Path]]:
+    """Give paths to write to, which become the new files or folders if all goes well and else vanish.
+
+    Raises
+    ------
+    InputError
+        If one of them exists, but for an empty folder, or cannot be written to. The field is ``to``.
+    """
+    finals = [Path(file).resolve() for file in files]
+    for final in finals:
+        if final.is_dir() and not any(final.iterdir()):
+            final.rmdir()
+        if final.exists():
+            raise InputError("to", f"{str(final)!r} exists; give another name, or move it away first")
+    parent = finals[0].parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(mkdtemp(prefix=f".partial-{finals[0].name}-", dir=parent))
+    except OSError as error:
+        raise InputError("to", f"{str(files[0])!r} cannot be written ({error.strerror}); give another") from error
+    try:
+        yield [partial / final.name for final in finals]
+        for final in finals:
+            if (partial / final.name).exists():
+                (partial / final.name).rename(final)
+    finally:
+        shutil.rmtree(partial)
 
 
 def _claim(parent: Path, name: str) -> RunFolder:

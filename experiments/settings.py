@@ -13,6 +13,7 @@ from typing import Any
 from pushpull.envs.checks import (
     InputError,
     Settings,
+    choice,
     flag,
     listing,
     mapping,
@@ -25,6 +26,7 @@ from pushpull.envs.checks import (
 from pushpull.envs.library import load_network
 from pushpull.envs.network import Network
 from pushpull.envs.rewards import reward_weights
+from pushpull.envs.tables import GAPS
 
 _names = listing(text, at_least=1)
 _whole = number(0, whole=True)
@@ -162,11 +164,37 @@ class BenchSettings(Settings):
     folder: str = setting(text)
 
 
+@dataclass(frozen=True)
+class ExportSettings(Settings):
+    """Settings of ``pushpull export``."""
+
+    network: Network = setting(_network)
+    plan: str | None = setting(optional(text))
+    to: str = setting(text)
+
+
+def _network_file(field: str, value: Any) -> str:
+    if not text(field, value).endswith((".yaml", ".yml")):
+        raise InputError(field, f"{value!r} is no name of a network file; let it end in .yaml")
+    return value
+
+
+@dataclass(frozen=True)
+class ImportSettings(Settings):
+    """Settings of ``pushpull import``."""
+
+    from_: str = setting(text)
+    to: str = setting(_network_file)
+    gaps: str = setting(choice(*GAPS))
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "compare": CompareSettings,
     "train": TrainSettings,
     "evaluate": EvaluateSettings,
     "simulate": SimulateSettings,
     "show": ShowSettings,
+    "export": ExportSettings,
+    "import": ImportSettings,
     "bench": BenchSettings,
 }

@@ -30,10 +30,10 @@ MAY_IMPORT = {
 # A module of envs may reach, directly or through others, only its own line and the lines above it.
 LAYERS = (
     ("checks",),
-    ("network",),
+    ("network", "dates"),
     ("streams",),
     ("demand", "evolution", "forecast"),
-    ("demand_paths",),
+    ("demand_paths", "tables"),
     ("exogenous",),
     ("dynamics", "kernel"),
     ("accounting",),

@@ -7,6 +7,7 @@ import yaml
 
 from pushpull.agents import AGENTS, POLICIES
 from pushpull.agents.sb3 import ALGORITHMS
+from pushpull.envs.checks import build
 from pushpull.envs.observations import BLOCKS
 from pushpull.experiments.options import CONFIGS, groups, read
 from pushpull.experiments.settings import SETTINGS
@@ -60,8 +61,10 @@ def test_observation_blocks_exist():
         assert blocks is None or set(blocks) <= set(BLOCKS)
 
 
+REQUIRED = {"simulate": ["demand=history.csv"], "export": ["to=tables"], "import": ["from=tables", "to=made.yaml"]}
+
+
 def test_settings_build_themselves_again():
     for command, settings in SETTINGS.items():
-        words = ["demand=history.csv"] if command == "simulate" else []
-        (made,) = read(command, words)
-        assert settings(**made.to_dict()) == made
+        (made,) = read(command, REQUIRED.get(command, []))
+        assert build(settings, made.to_dict(), command) == made

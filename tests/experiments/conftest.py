@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from pushpull.experiments.cli import main
+from pushpull.experiments.settings import SETTINGS
 
 CHAIN = {
     "name": "two_stages",
@@ -53,10 +54,11 @@ def chain(tmp_path):
 
 @pytest.fixture
 def pushpull(capsys, tmp_path):
-    """Run a command line whose run folders go to ``tmp_path/runs``; without overrides it is passed on as it is."""
+    """Run a command line; with overrides, and if the command makes run folders, they go to ``tmp_path/runs``."""
 
     def run(*words: object) -> Answer:
-        folder = [f"folder={tmp_path}/runs"] if len(words) > 1 else []
+        makes = "folder" in getattr(SETTINGS.get(str(words[0])), "__dataclass_fields__", ())
+        folder = [f"folder={tmp_path}/runs"] if len(words) > 1 and makes else []
         code = main([*map(str, words), *folder])
         return Answer(code, *capsys.readouterr())
 
