@@ -1,4 +1,4 @@
-"""The picture of a comparison: cost against fill rate, since cheap is easy for who lets customers wait."""
+"""Pictures of experiments: cost always beside service, since cheap is easy for who lets customers wait."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FARTHEST = 2.0  # agents whose cost exceeds this multiple of the lowest are name
 
 
 def draw(table: Any, path: Path, title: str) -> None:
-    """Write the chart of a comparison as PNG."""
+    """Write the chart of a comparison as PNG: cost against fill rate."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
     rows = table.to_dict("records")
@@ -44,4 +44,29 @@ def draw(table: Any, path: Path, title: str) -> None:
     far = [f"{row['agent']} ({row['fill_rate']:.0%}, {row['cost']:,.0f})" for row in rows if row not in near]
     if far:
         figure.supxlabel(f"too costly for the chart: {', '.join(far)}", fontsize="small", x=0.01, ha="left")
+    figure.savefig(path, dpi=150)
+
+
+def draw_curves(table: Any, over: str, path: Path, title: str, label: str) -> None:
+    """Write cost and fill rate of agents along an axis as PNG."""
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    for k, (agent, own) in enumerate(table.groupby("agent", sort=False)):
+        for axes, measure in ((upper, "cost"), (lower, "fill_rate")):
+            estimates = [estimate_of(row, measure) for row in own.to_dict("records")]
+            axes.errorbar(
+                own[over],
+                [value.mean for value in estimates],
+                yerr=[[v.mean - v.low for v in estimates], [v.high - v.mean for v in estimates]],
+                marker=SHAPES[k % len(SHAPES)],
+                color=COLOURS[k % len(COLOURS)],
+                capsize=3,
+                label=agent,
+            )
+    upper.set(title=title, ylabel="cost per period")
+    lower.set(xlabel=label, ylabel="fill rate")
+    lower.yaxis.set_major_formatter(PercentFormatter(1.0))
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+    upper.legend(title="bars: 95% intervals", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.savefig(path, dpi=150)

@@ -74,9 +74,9 @@ def printed(table: Any, title: str) -> Table:
         seconds = row["training_seconds"]
         out.add_row(
             row["agent"],
-            _with_interval(estimate_of(row, "profit")),
-            _with_interval(estimate_of(row, "cost")),
-            "best" if row["reference"] else _with_interval(estimate_of(row, "difference"), sign="+"),
+            with_interval(estimate_of(row, "profit")),
+            with_interval(estimate_of(row, "cost")),
+            "best" if row["reference"] else with_interval(estimate_of(row, "difference"), sign="+"),
             f"{row['fill_rate']:.1%}",
             f"{row['otif']:.1%}",
             f"{row['stock']:,.0f}",
@@ -108,7 +108,8 @@ def _verdict(row: dict[Any, Any], best: str) -> str:
     )
 
 
-def _with_interval(value: Estimate, sign: str = "") -> str:
+def with_interval(value: Estimate, sign: str = "") -> str:
+    """Return a mean and half its interval, as tables show them."""
     if pd.isna(value.mean):
         return "-"
     digits = 1 if abs(value.mean) < 1e4 else 0

@@ -140,6 +140,21 @@ class EvaluateSettings(_Test):
 
 
 @dataclass(frozen=True)
+class SenseSettings(_Test):
+    """Settings of ``pushpull sense``."""
+
+    over: str = setting(choice("forecast_error"))
+    values: tuple[float, ...] | None = setting(optional(listing(number(), at_least=1)))
+    forecast: str = setting(choice("mmfe", "noisy"))
+    horizon: int | None = setting(optional(_count))
+    error_growth: float | None = setting(optional(number(0)))
+
+    def examine(self):
+        if self.values is not None and len(set(self.values)) < len(self.values):
+            raise InputError("values", f"{list(self.values)} names a value twice; give each once")
+
+
+@dataclass(frozen=True)
 class SimulateSettings(_Command):
     """Settings of ``pushpull simulate``."""
 
@@ -192,6 +207,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "compare": CompareSettings,
     "train": TrainSettings,
     "evaluate": EvaluateSettings,
+    "sense": SenseSettings,
     "simulate": SimulateSettings,
     "show": ShowSettings,
     "export": ExportSettings,
