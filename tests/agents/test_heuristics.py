@@ -338,6 +338,45 @@ def test_safety_stock_covers_the_forecast_s_errors():
     assert safety({"kind": "moving_average", "window": 2}) > 1.3 * known
 
 
+@pytest.mark.parametrize("resolved", [(0, 0, 0), (0.9, 0.6, 0.4), (1, 1, 1)])
+def test_foresight_saves_what_newsvendor_theory_says(resolved):
+    """An order covers three periods; what their forecasts leave open is normal, its variance the sum of theirs."""
+    market = {"backorder_cost": 9, "forecast": {"kind": "mmfe", "horizon": 3, "resolved": resolved}}
+    source, settings = {"mode": "push", "lead_time": 2}, {"units": "real", "horizon": 220, "warm_up": 20}
+    network = shop([source], {"kind": "normal", "mean": 100, "sd": 20}, market=market, **settings)
+    cost = simulate(network, make_policy("forecast_push", network), 100, seed=0)["cost"].mean()
+    left = 20 * np.sqrt(sum(1 - share for share in resolved))
+    assert cost == pytest.approx(10 * stats.norm.pdf(stats.norm.ppf(0.9)) * left, rel=0.01, abs=1e-6)
+
+
+def test_plans_read_the_forecast_of_all_periods_that_orders_cover_and_of_no_other():
+    """Demand of the current period is seen before a pull orders, not before a push; the look ahead is for capacity."""
+    stages = {
+        "part": {"initial_on_hand": 30, "holding_cost": 1, "sources": [{"mode": "push", "lead_time": 3}]},
+        "item": {"holding_cost": 2, "sources": [{"mode": "pull", "inputs": {"part": 1}, "lead_time": 2}],
+                 "market": {"demand": POISSON, "backorder_cost": 9, "forecast": {"kind": "true_mean", "horizon": 9}}},
+    }  # fmt: skip
+
+    def read(**part):
+        sources = [stages["part"]["sources"][0] | part]
+        network = Network.from_dict({"stages": {**stages, "part": {**stages["part"], "sources": sources}}})
+        policy, engine = make_policy("forecast_push", network), Engine(network, 1, backend="numpy")
+        engine.reset(0)
+        usual, moved = policy.act(engine.view()), []
+        for h in range(9):
+            view = engine.view()
+            view.forecast = view.forecast.copy()
+            view.forecast[h] += 100
+            moved.append(policy.act(view) != usual)
+        return np.array(moved)[:, 0].T
+
+    part, item = read()
+    assert np.flatnonzero(part).tolist() == [0, 1, 2, 3, 4, 5]  # 3 periods, 2 of the item, and the current one
+    assert np.flatnonzero(item).tolist() == [1, 2]
+    part, _ = read(capacity=15)  # what is above capacity later has to be made before
+    assert np.flatnonzero(part).tolist() == list(range(9))
+
+
 # --- hybrids, mixed sources, constants and random ---------------------------------------------------------------------
 
 
