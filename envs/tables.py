@@ -62,7 +62,7 @@ ORDER = (
 NEEDED = ("items", "sources", "markets")
 IGNORED = ("planned_orders",)  # a plan that was made with a network is no part of it
 GAPS = ("refuse", "zero")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _Row = dict[str, Any]
 
 
@@ -538,7 +538,7 @@ def _value(cell: str, kinds: frozenset, decimal_comma: bool = False) -> Any:
         return text
     if decimal_comma and re.fullmatch(r"[+-]?\d+,\d+", text):
         text = text.replace(",", ".")
-    if _NUMBER.fullmatch(text) and not _names_stages(kinds):
+    if NUMBER.fullmatch(text) and not _names_stages(kinds):
         return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
     if text[0] in "[{\"'":
         return yaml.safe_load(text)

@@ -29,6 +29,7 @@ COMMANDS = {
     "show": "describe a network and draw it",
     "export": "write a network as CSV tables, as planning systems keep one",
     "import": "make a network file of CSV tables",
+    "check-data": "find gaps, repetitions, strange zeros and outliers in a demand history",
     "bench": "measure how fast everything is on this machine, beside its targets",
 }
 MODULES = {"export": "export_data", "import": "import_data"}  # where a command's name is a word of Python

@@ -28,6 +28,8 @@ from pushpull.envs.network import Network
 from pushpull.envs.rewards import reward_weights
 from pushpull.envs.tables import GAPS
 
+FORMATS = ("table", "csv")  # of what a command finds
+
 _names = listing(text, at_least=1)
 _whole = number(0, whole=True)
 _count = number(1, whole=True)
@@ -203,6 +205,17 @@ class ImportSettings(Settings):
     gaps: str = setting(choice(*GAPS))
 
 
+@dataclass(frozen=True)
+class CheckDataSettings(Settings):
+    """Settings of ``pushpull check-data``."""
+
+    file: str = setting(text)
+    column: tuple[str, ...] | None = setting(optional(_names))
+    date: str | None = setting(optional(text))
+    item: tuple[str, ...] | None = setting(optional(_names))
+    format: str = setting(choice(*FORMATS))
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "compare": CompareSettings,
     "train": TrainSettings,
@@ -212,5 +225,6 @@ SETTINGS: dict[str, type[Settings]] = {
     "show": ShowSettings,
     "export": ExportSettings,
     "import": ImportSettings,
+    "check-data": CheckDataSettings,
     "bench": BenchSettings,
 }

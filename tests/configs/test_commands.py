@@ -61,7 +61,12 @@ def test_observation_blocks_exist():
         assert blocks is None or set(blocks) <= set(BLOCKS)
 
 
-REQUIRED = {"simulate": ["demand=history.csv"], "export": ["to=tables"], "import": ["from=tables", "to=made.yaml"]}
+REQUIRED = {
+    "simulate": ["demand=history.csv"],
+    "export": ["to=tables"],
+    "import": ["from=tables", "to=made.yaml"],
+    "check-data": ["file=history.csv"],
+}
 
 
 def test_settings_build_themselves_again():
