@@ -228,7 +228,8 @@ def test_the_command_tells_findings_as_a_table_and_as_csv(pushpull, file):
         ("7", "2024-01-06", "x", "negative value"), ("8", "2024-01-07", "x", "zero run"),
     ]  # fmt: skip
     assert rows[0]["words"] == "-2; demand is not negative: count returns and corrections elsewhere"
-    assert rows[1]["words"] == "0 in 9 rows, to row 16: out of stock, or closed? By chance in 1 of 80,000 histories."
+    # p = 9 / 57, p^9 (1 + 48 (1 - p)) = 2.53e-6
+    assert rows[1]["words"] == "0 in 9 rows, to row 16: out of stock, or closed? By chance in 1 of 400,000 histories."
 
 
 def test_a_long_table_is_cut_and_says_so(pushpull, file):
