@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from pushpull.agents.lead_time_demand import TRIAL_WORLDS
-from pushpull.agents.levels import order_levels
+from pushpull.agents.levels import order_levels, planned_safety
 from pushpull.agents.replenishment import Replenishment
 from pushpull.agents.requirements import Foresight, Requirements, by_profile, push_capacities
 from pushpull.envs.actions import ActionSpace
@@ -232,18 +232,27 @@ class ForecastPush(_Columns):
         Periods beyond its exposure for which each source levels capacity; by default as many as are forecast.
     """
 
+    pulls_follow = True
+
     def __init__(self, network: Network, service_level: float | None = None, look_ahead: int | None = None):
         super().__init__(network)
         levels = order_levels(network, service_level, mixed="push")
         self._replenish = Replenishment(network, levels)
         if (look := _PERIODS("look_ahead", look_ahead)) is None:
             look = max(market.forecast.horizon for market in network.markets.values())
-        capacity, safety = push_capacities(network, levels.modes), levels.safety * levels.forecast_error
+        follows = [self.pulls_follow or mode == "push" for mode in levels.modes]
+        capacity, safety = push_capacities(network, levels.modes), planned_safety(network, levels, follows)
         self._requirements = Requirements(levels, safety, capacity, look)
         self._foresee = Foresight(network, levels, self._requirements.periods)
 
     def columns(self, view: View) -> dict[str, np.ndarray]:
         return self._replenish(view, self._requirements(self._foresee(view)))
+
+
+class _HybridPush(ForecastPush):
+    """Plan what is pushed, for stages that pull whatever is foreseen."""
+
+    pulls_follow = False
 
 
 class PushPull(_Columns):
@@ -271,7 +280,7 @@ class PushPull(_Columns):
             return PushPull(chain, service_level, look_ahead)
 
         self.decoupled = best_decoupled(network, on) if "mixed" in network.modes else network
-        self._push = ForecastPush(self.decoupled, service_level, look_ahead)
+        self._push = _HybridPush(self.decoupled, service_level, look_ahead)
         self._pull = BaseStock(self.decoupled, service_level)
         self._pushes = np.array([mode == "push" for mode in self.decoupled.modes])[:, None]
 

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -57,6 +57,8 @@ class Levels:
         The demand that each level covers.
     safety : ndarray [J]
         Units of order_up_to beyond the mean demand of its windows.
+    held : ndarray [J]
+        Units of safety that the source's own stage holds: the part of `safety` that belongs to no stage after it.
     forecast_error : ndarray [J]
         Standard deviation of demand about its forecast, relative to that about its profile.
     demand : tuple of LeadTimeDemand
@@ -71,6 +73,7 @@ class Levels:
     gap: np.ndarray
     windows: tuple[tuple[Window, ...], ...]
     safety: np.ndarray
+    held: np.ndarray
     forecast_error: np.ndarray
     demand: tuple[LeadTimeDemand, ...]
 
@@ -374,6 +377,7 @@ def in_basis(chain: Chain, up_to: np.ndarray, gap: np.ndarray) -> Levels:
         gap,
         tuple(windows),
         level - np.array(covered),
+        up_to - np.array([chain.moments(j)[0] for j in range(len(up_to))]),
         np.array([forecast_error(chain, own_windows) for own_windows in windows]),
         tuple(chain.demand),
     )
@@ -385,6 +389,30 @@ def stages_counted(network: Network, j: int, basis: str) -> list[int]:
     if basis == "echelon":
         return [k for k in range(len(network.stages)) if network.requirements[i, k]]
     return [network.stage_names.index(name) for name in over] if basis == "physical" and over else [i]
+
+
+def planned_safety(network: Network, levels: Levels, follows: Sequence[bool]) -> np.ndarray:
+    """Return safety stock for plans on the forecast, [J]: it covers what the forecast errs, not what demand varies.
+
+    A stage that does not follow the forecast holds its own safety stock whatever is foreseen, so a position that counts
+    it has to cover that in full.
+
+    Parameters
+    ----------
+    network : Network
+        The chain.
+    levels : Levels
+        Its levels.
+    follows : sequence of bool [J]
+        Whether each source follows the forecast.
+    """
+    regular, planned = regular_sources(network), levels.safety.copy()
+    for j, i in enumerate(network.source_stage):
+        if np.isfinite(planned[j]):
+            after = [k for k in stages_counted(network, j, levels.basis[j]) if k != i and not follows[regular[k]]]
+            fixed = sum(network.requirements[i, k] * levels.held[regular[k]] for k in after)
+            planned[j] = fixed + levels.forecast_error[j] * (planned[j] - fixed)
+    return planned
 
 
 def forecast_error(chain: Chain, windows: tuple[Window, ...]) -> float:

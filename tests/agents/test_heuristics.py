@@ -1,5 +1,7 @@
 """Heuristics end to end: against closed forms, exact optima and what a planner would see at a glance."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -380,8 +382,18 @@ def test_plans_read_the_forecast_of_all_periods_that_orders_cover_and_of_no_othe
 # --- hybrids, mixed sources, constants and random ---------------------------------------------------------------------
 
 
+def electronics_with(**forecast):
+    """Return the electronics chain with other forecasts."""
+    content = load_network("electronics").to_dict()
+    for stage in content["stages"].values():
+        if "market" in stage:
+            stage["market"]["forecast"] = forecast
+    return Network.from_dict(content)
+
+
 def test_the_hybrid_pushes_on_the_forecast_and_pulls_by_base_stock():
-    network = load_network("electronics")
+    """Where forecasts leave all of demand's variance, both parts plan with the same safety stock."""
+    network = electronics_with(kind="true_mean", horizon=16)
     pushes = np.array([column == "quantity" for _, column in ActionSpace(network).entries])
     engine = Engine(network, 4, backend="numpy")
     engine.reset(3)
@@ -391,6 +403,46 @@ def test_the_hybrid_pushes_on_the_forecast_and_pulls_by_base_stock():
         np.testing.assert_array_equal(hybrid[:, pushes], push[:, pushes])
         np.testing.assert_array_equal(hybrid[:, ~pushes], pull[:, ~pushes])
         engine.step(hybrid)
+
+
+def test_the_hybrid_pushes_for_the_safety_stock_of_stages_that_pull_whatever_is_foreseen():
+    foreseen = {"kind": "mmfe", "horizon": 4}  # without error
+    stages = {
+        "part": {"holding_cost": 1, "sources": [{"mode": "push", "lead_time": 2}]},
+        "item": {"holding_cost": 1, "sources": [{"mode": "pull", "inputs": {"part": 3}}],
+                 "market": {"demand": POISSON, "backorder_cost": 9, "forecast": foreseen}},
+    }  # fmt: skip
+    network = Network.from_dict({"stages": stages})
+    engine = Engine(network, 4, backend="numpy")
+    engine.reset(0)
+    planned, hybrid = (
+        make_policy(name, network, service_level=0.9).act(engine.view()).T for name in ("forecast_push", "push_pull")
+    )
+    demand = engine._episodes.demand[:, 0]
+    np.testing.assert_array_equal(planned, [3 * demand[:4].sum(axis=0), demand[1]])  # 2 periods, 1 of the item, and now
+    safety = stats.poisson.ppf(0.9, 5) - 5
+    with_safety = planned[0] + 3 * safety * np.sqrt(planned[0] / 60)  # which grows with the root of demand
+    np.testing.assert_array_equal(hybrid, [np.rint(with_safety), np.full(4, 5 + safety)])
+
+
+def test_better_forecasts_do_not_harm_the_hybrid():
+    costs = []
+    for error in 0, 0.1, 0.2, 0.4:
+        network = electronics_with(kind="mmfe", horizon=16, error=error)
+        costs.append(simulate(network, make_policy("push_pull", network), 100, seed=0)["cost"])
+    for sharper, vaguer in pairwise(costs):
+        assert (vaguer - sharper).mean() > 0
+
+
+def test_a_source_that_is_never_worth_its_price_stays_out_of_plans_with_perfect_foresight():
+    network = shop(
+        [{"mode": "push", "lead_time": 1}, {"mode": "push", "lead_time": 0, "unit_cost": 500}],
+        POISSON,
+        market={"forecast": {"kind": "mmfe", "horizon": 2}},
+    )
+    actions, _ = run(network, make_policy("forecast_push", network))
+    assert np.isfinite(actions).all() and not actions[:, 0, 1].any()
+    assert actions[:, 0, 0].any()
 
 
 def test_a_mixed_source_pulls_for_base_stock_and_pushes_for_the_forecast():
