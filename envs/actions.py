@@ -7,6 +7,7 @@ constant policy: the mean release, and the threshold that covers mean demand ove
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -97,7 +98,7 @@ def decode(space: ActionSpace, vectors: np.ndarray) -> Action:
     """
     vectors = np.asarray(vectors, dtype=np.float64)
     if vectors.ndim != 2 or vectors.shape[1] != len(space.entries):
-        expected = f"[B, {len(space.entries)}], one entry for each of {list(space.names)}"
+        expected = f"[B, {len(space.entries)}], one entry for each of {reprlib.repr(list(space.names))}"
         raise InputError("action", f"shape {list(vectors.shape)} does not fit; give {expected}")
     usable = np.isfinite(vectors)
     if not usable.all():

@@ -17,8 +17,6 @@ from pushpull.envs.observations import Observation, View
 from pushpull.envs.rewards import UNITS
 from pushpull.envs.rules import Rules
 
-_NOTHING = np.zeros((0, 0, 0))
-
 
 class CompiledWorld:
     """States, flows and totals of B environments in the kernel's blocks.
@@ -68,6 +66,7 @@ class CompiledWorld:
         self._rows = np.zeros((blocks, self._first[kernel.ROWS], lanes), self._dtype)
         self._work = np.zeros((self._first[kernel.WORK_ROWS], lanes), self._dtype)
         self._totals = np.zeros((blocks, sum(rows for rows, _ in self._total_rows.values()), lanes))
+        self._batch_arrays = (self._rows, self._totals, self._work, self._clock)
         self._initial = self._initial_rows()
         self.begin(np.ones(batch, dtype=bool))
 
@@ -102,10 +101,8 @@ class CompiledWorld:
         # Who asked what the last period told will ask again; for others, telling would cost as much as the period.
         told = np.empty((len(accounting.TOLD), 0 if self._told is None else self.batch))
         refused = kernel.step(
-            *self._tables, self._rows, self._totals, self._work, self._clock, traces.demand,
-            _NOTHING if traces.available is None else traces.available, traces.forecast, vectors,
-            self._discount, paid, seen, told,
-        )  # fmt: skip
+            *self._tables, *self._batch_arrays, traces.table, vectors, self._discount, paid, seen, told
+        )
         if refused != -1:
             self._refuse(vectors, refused)
         self._seen, self._told = seen, told if told.size else None
@@ -114,9 +111,8 @@ class CompiledWorld:
     def play(self, rules: Rules, traces: Traces) -> None:
         """Run the episodes of the traces from their start to their end under a policy of rules."""
         kernel.play(
-            self._tables.ints, self._tables.rates, self._rows, self._totals, self._work, self._clock, traces.demand,
-            _NOTHING if traces.available is None else traces.available, traces.forecast, rules.released, rules.levels,
-            self._discount,
+            self._tables.ints, self._tables.rates, self._rows, self._totals, self._work, self._clock, traces.table,
+            rules.released, rules.levels, self._discount,
         )  # fmt: skip
         self._seen, self._told = None, None
 
@@ -124,8 +120,7 @@ class CompiledWorld:
         """Return the observations of now, [B, D] float32."""
         if self._seen is None:
             self._seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
-            tables, periods = self._tables, len(traces.demand)
-            kernel.observe(*tables, self._rows, self._work, self._clock, traces.forecast, periods, self._seen)
+            kernel.observe(*self._tables, self._rows, self._work, self._clock, traces.table, self._seen)
         return self._seen.T
 
     @property
@@ -222,7 +217,7 @@ def _vectors(
         span=space.high - space.low if normalised else np.zeros(entries),
         paid=paid,
         seen=[] if observation is None else _seen(network, first, observation),
-        scale=none if observation is None else observation.divisors,
+        factor=none if observation is None else observation.factors,
         floor=none if observation is None else observation.low,
         ceiling=none if observation is None else observation.high,
         told=[_told(network, total_rows, ratio) for ratio in accounting.RATIOS.values()],

@@ -8,8 +8,8 @@ stable-baselines3, simulate) stand on it and add nothing to the physics.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Protocol
 
 import numpy as np
@@ -76,6 +76,7 @@ class Engine:
         self.observation = Observation(network) if observation is None else observation
         weights = PRESETS["profit"] if weights is None else weights
         self.clock = np.zeros(self.num_envs, dtype=np.int64)
+        self._shape = (self.num_envs, len(self.space.entries))
         self._world = make_world(
             network, self.clock, backend, dtype, self.space, self.observation, weights, disrupted=False
         )
@@ -96,7 +97,10 @@ class Engine:
         self.episode = self.episode + which
         worlds = [(int(self.seeds[e]), int(self.episode[e])) for e in np.flatnonzero(which)]
         fresh = draw(self.network, self.periods, worlds)
-        self._traces = fresh if which.all() or self._traces is None else _replace_columns(self._traces, fresh, which)
+        if which.all() or self._traces is None:
+            self._traces = fresh
+        else:
+            self._traces.table[..., which] = fresh.table
         self.clock[which] = 0
         self._world.begin(which)
 
@@ -110,9 +114,7 @@ class Engine:
         """
         traces = self._episodes
         vectors = np.ascontiguousarray(vectors, dtype=np.float64)
-        if vectors.shape != (self.num_envs, len(self.space.entries)):
-            expected = f"{[self.num_envs, len(self.space.entries)]} for {list(self.space.names)}"
-            raise InputError("action", f"shape {list(vectors.shape)} does not fit; give {expected}")
+        self._examine_shape("action", vectors)
         return self._world.step(vectors, traces)
 
     def play(self, policy: Acts) -> None:
@@ -122,10 +124,17 @@ class Engine:
             self._world.play(rules, self._episodes)
         while not self.ended.all():
             vectors = np.asarray(policy.act(self.view()))
-            if vectors.shape != (self.num_envs, len(self.space.entries)):
-                expected = f"{[self.num_envs, len(self.space.entries)]} for {list(self.space.names)}"
-                raise InputError("policy.act", f"returned shape {list(vectors.shape)}; return {expected}")
+            self._examine_shape("policy.act", vectors)
             self.step(self.space.from_physical(vectors))
+
+    def _examine_shape(self, field: str, vectors: np.ndarray) -> None:
+        """Refuse action vectors that are not [B, K]."""
+        if vectors.shape != self._shape:
+            entries = reprlib.repr(list(self.space.names))
+            raise InputError(
+                field,
+                f"shape {list(vectors.shape)} does not fit; give {list(self._shape)}, one entry for each of {entries}",
+            )
 
     @property
     def _episodes(self) -> Traces:
@@ -181,15 +190,3 @@ class Engine:
         counted = (period >= self.network.warm_up) & (period < self.clock)
         foreseen = accounting.forecast_kpis(traces.demand, traces.forecast[:, 0], counted)
         return {**accounting.kpis(self.network, self.totals), **foreseen}
-
-
-def _replace_columns(traces: Traces, fresh: Traces, which: np.ndarray) -> Traces:
-    """Put freshly drawn episodes in the columns of the environments that begin them."""
-    columns = {}
-    for item in fields(Traces):
-        old, new = getattr(traces, item.name), getattr(fresh, item.name)
-        if old is not None:
-            old = old.copy()
-            old[..., which] = new
-        columns[item.name] = old
-    return Traces(**columns)

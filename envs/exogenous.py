@@ -6,9 +6,11 @@ there, other markets, or how many periods are drawn; each purpose and market rea
 
 from __future__ import annotations
 
+import math
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,7 +39,52 @@ class Traces:
 
     demand: np.ndarray
     forecast: np.ndarray
-    available: np.ndarray | None
+    available: np.ndarray | None = None
+
+    @classmethod
+    def empty(cls, sections: Mapping[str, tuple[int, ...]], periods: int, batch: int) -> Traces:
+        """Return traces to be filled, cut out of one table."""
+        sizes = [math.prod(shape) for shape in sections.values()]
+        table = np.empty((periods, sum(sizes), batch))
+        parts = np.split(table, np.cumsum(sizes[:-1]), axis=1)
+        views = {
+            name: part.reshape(periods, *shape, batch)
+            for part, (name, shape) in zip(parts, sections.items(), strict=True)
+        }
+        traces = cls(**views)
+        traces.__dict__["table"] = table
+        return traces
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """All of it in one array [T, X, B], section after section as `trace_sections` lists them."""
+        periods, batch = self.demand.shape[0], self.demand.shape[-1]
+        parts = [getattr(self, name) for name in SECTIONS]
+        return np.concatenate([part.reshape(periods, -1, batch) for part in parts if part is not None], axis=1)
+
+
+SECTIONS = ("demand", "available", "forecast")  # the forecast last, since its length is the longest horizon's
+
+
+def trace_sections(network: Network, horizon: int, disrupted: bool = False) -> dict[str, tuple[int, ...]]:
+    """Return the shape, but for periods and environments, of each section of a network's traces."""
+    markets = len(network.markets)
+    shapes = {
+        "demand": (markets,),
+        "available": (len(network.sources),) if disrupted else None,
+        "forecast": (horizon, markets),
+    }
+    return {name: shape for name in SECTIONS if (shape := shapes[name]) is not None}
+
+
+def first_trace_rows(network: Network, disrupted: bool) -> dict[str, int]:
+    """Return the first row of each section in `Traces.table`; of a section that is not there, where it would be."""
+    sections, first = trace_sections(network, 0, disrupted), {}
+    row = 0
+    for name in SECTIONS:
+        first[name] = row
+        row += math.prod(sections.get(name, (0,)))
+    return first
 
 
 def draw(network: Network, periods: int, worlds: Sequence[World]) -> Traces:
@@ -64,15 +111,14 @@ def draw(network: Network, periods: int, worlds: Sequence[World]) -> Traces:
     """
     worlds = _whole_pairs(worlds)
     horizon = max(market.forecast.horizon for market in network.markets.values())
-    demand = np.empty((periods, len(network.markets), len(worlds)))
-    foreseen = np.empty((periods, horizon, len(network.markets), len(worlds)))
+    traces = Traces.empty(trace_sections(network, horizon), periods, len(worlds))
     for m, (i, market) in enumerate(network.markets.items()):
         try:
-            demand[:, m], own = _draw_market(market, network.units, periods, worlds, m)
+            traces.demand[:, m], own = _draw_market(market, network.units, periods, worlds, m)
         except InputError as error:
             raise error.within(f"stages.{network.stage_names[i]}.market") from None
-        foreseen[:, :, m] = own[:, np.minimum(np.arange(horizon), market.forecast.horizon - 1)]
-    return Traces(demand, foreseen, available=None)
+        traces.forecast[:, :, m] = own[:, np.minimum(np.arange(horizon), market.forecast.horizon - 1)]
+    return traces
 
 
 def _draw_market(

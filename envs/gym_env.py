@@ -99,10 +99,10 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
         """Run one period."""
         observation, reward = self.task.step(np.asarray(action)[None])
         engine, real = self.task.engine, self.network.horizon_is_real
-        ended = bool(engine.clock[0] >= engine.periods)
+        ended = engine.clock.item(0) >= engine.periods
         if self.render_mode == "human":
             self.render()
-        return observation[0], float(reward[0]), ended and real, ended and not real, self._info()
+        return observation[0], reward.item(0), ended and real, ended and not real, self._info()
 
     def render(self) -> np.ndarray | str | None:
         """Draw the chain as it stands: stages, stocks, pipelines, orders, the decoupling point, the last demand."""
@@ -115,7 +115,7 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
 
     def _info(self) -> dict[str, Any]:
         engine = self.task.engine
-        values = (int(engine.seeds[0]), int(engine.clock[0]), *engine.told[:, 0].tolist())
+        values = (engine.seeds.item(0), engine.clock.item(0), *engine.told[:, 0].tolist())
         return dict(zip(self.task.info_keys, values, strict=True))
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from pushpull.envs.exogenous import first_trace_rows
 from pushpull.envs.network import ACTION_COLUMNS, COST_TERMS, MODES, Network
 
 LANES = 128
@@ -30,11 +31,12 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
  SEES_POSITIONS,
+ OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_FORECAST,  # first rows of the outside world
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT, SHORTFALL,
  IN_PROCESS, COSTS, REVENUE, ROWS,  # first rows of a block's sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(59)
+ HEAD) = range(62)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  SOURCE_INTS) = range(22)
@@ -76,7 +78,7 @@ class Tables(NamedTuple):
     rates: np.ndarray  # of the kernel's dtype: tolerance, source and stage rates, weights of the lists
     scales: (
         np.ndarray
-    )  # float64: low and span per action entry, weight per paid row, scale and bounds per seen entry, and so on
+    )  # float64: low and span per action entry, weight per paid row, factor and bounds per seen entry, and so on
 
 
 class Vectors(NamedTuple):
@@ -86,7 +88,7 @@ class Vectors(NamedTuple):
     span: np.ndarray  # [K] units between its bounds; 0 where entries are units already
     paid: list[tuple[int, float]]  # rows, and their weights in the reward
     seen: list[int]  # [D] a row, or the code of something else
-    scale: np.ndarray  # [D] what an observation entry is divided by
+    factor: np.ndarray  # [D] what an observation entry is multiplied by
     floor: np.ndarray  # [D] its bounds
     ceiling: np.ndarray  # [D]
     told: list[tuple[list[tuple[int, float]], list[tuple[int, float]], float]]  # ratios: rows of totals and weights
@@ -172,6 +174,10 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     ]
     head = np.zeros(HEAD, dtype=np.int64)
     head[list(rows)] = list(rows.values())
+    outside = first_trace_rows(network, disrupted)
+    head[OUTSIDE_DEMAND], head[OUTSIDE_AVAILABLE], head[OUTSIDE_FORECAST] = (
+        outside[name] for name in ("demand", "available", "forecast")
+    )
     head[[N, J, M, K, D]] = n, j, len(network.markets), len(entries), len(vectors.seen)
     head[INTEGER] = integer
     head[TRUNCATE] = network.rounding == "truncate"
@@ -209,7 +215,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         rates.append(np.asarray(values, dtype=float))
     scales = [
         vectors.low, vectors.span, [weight for _, weight in vectors.paid],
-        vectors.scale, vectors.floor, vectors.ceiling,
+        vectors.factor, vectors.floor, vectors.ceiling,
         [empty for _, _, empty in vectors.told], [weight for _, weight in told],
     ]  # fmt: skip
     return Tables(
@@ -749,12 +755,13 @@ def add(rows, total, rate, units):
 
 
 # --- a step of the whole batch: actions in, observations and rewards out -------------------------------------------
+#
+# What a block reads and writes of the batch's arrays is cut out row by row first: a loop over a cut that is known to be
+# contiguous becomes vector instructions, one over a[row, first + e] does not.
 
 
 @entry_point
-def step(
-    ints, rates, scales, rows, totals, work, clock, demand, available, forecast, actions, discount, paid, seen, told
-):
+def step(ints, rates, scales, rows, totals, work, clock, outside, actions, discount, paid, seen, told):
     """Run one period in every environment.
 
     Parameters
@@ -769,8 +776,8 @@ def step(
         Scratch.
     clock : ndarray of int64 [B]
         The period each environment is in; moved on.
-    demand, available, forecast : ndarray [T, M, B], [T, J, B] or nothing, [T, H, M, B]
-        Traces of the episodes.
+    outside : ndarray of float64 [T, X, B]
+        Traces of the episodes, `Traces.table`.
     actions : ndarray of float64 [B, K]
         The agent's vectors.
     discount : float
@@ -788,48 +795,67 @@ def step(
         -1; or the first action entry that is not a usable number; or -2 - b when environment b has ended. In the last
         two cases nothing has been done.
     """
-    for b in range(clock.size):
-        if clock[b] >= demand.shape[0]:
-            return -2 - b
-    for k in range(ints[K]):
-        bounded = ints[ints[ENTRIES] + 2 * k + 1]
-        for b in range(clock.size):
-            units = actions[b, k]
-            if np.isnan(units) or units == np.inf or (units == -np.inf and bounded):
-                return k
+    refused = refuse(ints, clock, outside.shape[0], actions)
+    if refused != -1:
+        return refused
     lanes = rows.shape[2]
     for block in range(rows.shape[0]):
         first = block * lanes
-        now = clock[first : min(first + lanes, clock.size)]
-        fill_outside(ints, rates, rows[block], work, now, demand, available, forecast, first)
-        fill_action(ints, scales, work, actions, first, now.size)
-        period(ints, rates, rows[block], work, now)
-        tally(ints, rows[block], totals[block], now, discount)
-        pay(ints, scales, rows[block], paid, first, now.size)
+        last = min(first + lanes, clock.size)
+        now, own, sums = clock[first:last], rows[block], totals[block]
+        fill_outside(ints, rates, own, work, now, outside, first)
+        fill_action(ints, scales, work, actions[first:last])
+        period(ints, rates, own, work, now)
+        tally(ints, own, sums, now, discount)
+        pay(ints, scales, own, paid[first:last])
         for e in range(now.size):
             now[e] += 1
-        look(ints, rates, scales, rows[block], work, now, forecast, demand.shape[0], seen, first)
+        look(ints, rates, scales, own, work, now, outside, seen, first)
         if told.size:
-            tell(ints, scales, rows[block], totals[block], told, first, now.size)
+            tell(ints, scales, own, sums, told, first)
+    return -1
+
+
+@compiled
+def refuse(ints, clock, periods, actions):
+    """Find the first thing that cannot be used, as `step` returns it."""
+    over = 0
+    for b in range(clock.size):
+        over |= clock[b] >= periods
+    if over:
+        for b in range(clock.size):
+            if clock[b] >= periods:
+                return -2 - b
+    unusable, every = 0, actions.reshape(actions.size)
+    for n in range(every.size):
+        unusable |= not abs(every[n]) < np.inf
+    if unusable:
+        for k in range(ints[K]):
+            bounded = ints[ints[ENTRIES] + 2 * k + 1]
+            for b in range(clock.size):
+                units = actions[b, k]
+                if np.isnan(units) or units == np.inf or (units == -np.inf and bounded):
+                    return k
     return -1
 
 
 @entry_point
-def observe(ints, rates, scales, rows, work, clock, forecast, periods, seen):
+def observe(ints, rates, scales, rows, work, clock, outside, seen):
     """Write what may be known at the start of the period that each clock shows, [D, B]."""
     lanes = rows.shape[2]
     for block in range(rows.shape[0]):
         first = block * lanes
-        look(ints, rates, scales, rows[block], work, clock[first : first + lanes], forecast, periods, seen, first)
+        now = clock[first : min(first + lanes, clock.size)]
+        look(ints, rates, scales, rows[block], work, now, outside, seen, first)
 
 
 @entry_point
-def play(ints, rates, rows, totals, work, clock, demand, available, forecast, released, levels, discount):
+def play(ints, rates, rows, totals, work, clock, outside, released, levels, discount):
     """Run whole episodes of a policy of rules, block by block, each through all its periods.
 
     Parameters
     ----------
-    ints, rates, rows, totals, work, clock, demand, available, forecast, discount
+    ints, rates, rows, totals, work, clock, outside, discount
         As for `step`.
     released : ndarray of int64 [K]
         1 where a quantity is what lifts the position to its level, 0 where the entry is the level itself.
@@ -839,12 +865,12 @@ def play(ints, rates, rows, totals, work, clock, demand, available, forecast, re
     lanes = rows.shape[2]
     for block in range(rows.shape[0]):
         first = block * lanes
-        now = clock[first : min(first + lanes, clock.size)]
-        for _ in range(demand.shape[0]):
-            fill_outside(ints, rates, rows[block], work, now, demand, available, forecast, first)
-            fill_rules(ints, rates, rows[block], work, released, levels)
-            period(ints, rates, rows[block], work, now)
-            tally(ints, rows[block], totals[block], now, discount)
+        now, own, sums = clock[first : min(first + lanes, clock.size)], rows[block], totals[block]
+        for _ in range(outside.shape[0]):
+            fill_outside(ints, rates, own, work, now, outside, first)
+            fill_rules(ints, rates, own, work, released, levels)
+            period(ints, rates, own, work, now)
+            tally(ints, own, sums, now, discount)
             for e in range(now.size):
                 now[e] += 1
 
@@ -875,7 +901,7 @@ def fill_rules(ints, rates, rows, work, released, levels):
         else:
             for e in range(lanes):
                 work[row, e] = level
-        round_row(ints, work, row, lanes)
+        round_row(ints, work, row)
 
 
 @entry_point
@@ -883,106 +909,119 @@ def report(ints, scales, rows, totals, told):
     """Write what is told after a period, [TERMS + 1 + ratios, B]."""
     lanes = rows.shape[2]
     for block in range(rows.shape[0]):
-        width = min(lanes, told.shape[1] - block * lanes)
-        tell(ints, scales, rows[block], totals[block], told, block * lanes, width)
+        tell(ints, scales, rows[block], totals[block], told, block * lanes)
 
 
 @compiled
-def fill_outside(ints, rates, rows, work, clock, demand, available, forecast, first):
+def fill_outside(ints, rates, rows, work, clock, outside, first):
     """Put what the outside world does in this period into the block."""
     for m in range(ints[M]):
-        asked = ints[DEMAND] + ints[ints[MARKETS] + m]
-        for e in range(clock.size):
-            rows[asked, e] = demand[clock[e], m, first + e]
+        cut(outside, first, ints[OUTSIDE_DEMAND] + m, clock, rows, ints[DEMAND] + ints[ints[MARKETS] + m])
     if ints[DISRUPTED]:
         for j in range(ints[J]):
-            for e in range(clock.size):
-                work[ints[AVAILABLE] + j, e] = available[clock[e], j, first + e]
+            cut(outside, first, ints[OUTSIDE_AVAILABLE] + j, clock, work, ints[AVAILABLE] + j)
     if ints[FORECASTS]:
-        for i in range(ints[N]):
-            foreseen = ints[FORESEEN] + i
+        expected = ints[SCRATCH]
+        for row in range(ints[FORESEEN], ints[FORESEEN] + ints[N]):
             for e in range(clock.size):
-                work[foreseen, e] = 0
-            for m in range(ints[M]):
-                needs = rates[ints[REQUIREMENT] + i * ints[M] + m]
+                work[row, e] = 0
+        for m in range(ints[M]):
+            cut(outside, first, ints[OUTSIDE_FORECAST] + m, clock, work, expected)
+            for i in range(ints[N]):
+                foreseen, needs = ints[FORESEEN] + i, rates[ints[REQUIREMENT] + i * ints[M] + m]
                 for e in range(clock.size):
-                    work[foreseen, e] += needs * forecast[clock[e], 0, m, first + e]
+                    work[foreseen, e] += needs * work[expected, e]
 
 
 @compiled
-def fill_action(ints, scales, work, actions, first, width):
+def cut(outside, first, row, clock, out, to):
+    """Put a row of the outside world, each environment's at its own period (the last beyond the end), in a row."""
+    last, together = outside.shape[0] - 1, True
+    for e in range(clock.size):
+        together &= clock[e] == clock[0]
+    if together:
+        now = outside[min(clock[0], last), row, first : first + clock.size]
+        for e in range(now.size):
+            out[to, e] = now[e]
+    else:
+        for e in range(clock.size):
+            out[to, e] = outside[min(clock[e], last), row, first + e]
+
+
+@compiled
+def fill_action(ints, scales, work, actions):
     """Put the agent's vectors, in units and rounded where units are whole, into the block."""
     for k in range(ints[K]):
         row, low, span = ints[ints[ENTRIES] + 2 * k], scales[k], scales[ints[K] + k]
         if span > 0:
-            for e in range(width):
-                work[row, e] = low + (actions[first + e, k] + 1.0) * 0.5 * span
+            for e in range(actions.shape[0]):
+                work[row, e] = low + (actions[e, k] + 1.0) * 0.5 * span
         else:
-            for e in range(width):
-                work[row, e] = actions[first + e, k]
-        round_row(ints, work, row, width)
+            for e in range(actions.shape[0]):
+                work[row, e] = actions[e, k]
+        round_row(ints, work, row)
 
 
 @compiled
-def round_row(ints, work, row, width):
+def round_row(ints, work, row):
     """Round what is asked for, in integer units."""
     if ints[INTEGER]:
         if ints[TRUNCATE]:
-            for e in range(width):
+            for e in range(work.shape[1]):
                 work[row, e] = np.trunc(work[row, e])
         else:
-            for e in range(width):
+            for e in range(work.shape[1]):
                 work[row, e] = np.rint(work[row, e])
 
 
 @compiled
-def pay(ints, scales, rows, paid, first, width):
+def pay(ints, scales, rows, paid):
     """Sum the weighted rows of the reward."""
-    for e in range(width):
-        paid[first + e] = 0.0
+    for e in range(paid.size):
+        paid[e] = 0.0
     for k in range(ints[PAID_COUNT]):
         row, weight = ints[ints[PAID] + k], scales[2 * ints[K] + k]
-        for e in range(width):
-            paid[first + e] += weight * rows[row, e]
+        for e in range(paid.size):
+            paid[e] += weight * rows[row, e]
 
 
 @compiled
-def look(ints, rates, scales, rows, work, clock, forecast, periods, seen, first):
+def look(ints, rates, scales, rows, work, clock, outside, seen, first):
     """Write a block's observations."""
-    width, last, dimensions = clock.size, forecast.shape[0] - 1, ints[D]
+    periods, shown, dimensions = outside.shape[0], ints[SCRATCH], ints[D]
     if ints[SEES_POSITIONS]:
         inventory_positions(ints, rates, rows, work)
     at = 2 * ints[K] + ints[PAID_COUNT]
     for d in range(dimensions):
-        what, scale = ints[ints[SEEN] + d], scales[at + d]
-        floor, ceiling = scales[at + dimensions + d], scales[at + 2 * dimensions + d]
-        if what >= 0 and scale == 1.0:
-            low, high = np.float32(floor), np.float32(ceiling)
-            for e in range(width):
-                seen[d, first + e] = min(max(np.float32(rows[what, e]), low), high)
-        elif what >= 0:
-            for e in range(width):
-                seen[d, first + e] = min(max(rows[what, e] / scale, floor), ceiling)
-        elif what == TIME_LEFT:
-            for e in range(width):
-                seen[d, first + e] = min(max((periods - clock[e]) / (periods * scale), floor), ceiling)
+        what, factor = ints[ints[SEEN] + d], np.float32(scales[at + d])
+        low, high = np.float32(scales[at + dimensions + d]), np.float32(scales[at + 2 * dimensions + d])
+        entry = seen[d, first : first + clock.size]
+        if what >= 0 and entry.size == 1:  # no loop of one turn
+            entry[0] = min(max(np.float32(rows[what, 0]) * factor, low), high)
+            continue
+        if what >= 0:
+            show(rows, what, factor, low, high, entry)
+            continue
+        if what == TIME_LEFT:
+            for e in range(clock.size):
+                work[shown, e] = (periods - clock[e]) / periods
         elif what <= FIRST_TRANSIT:
-            sum_transit(ints, rows, FIRST_TRANSIT - what, work, ints[SCRATCH])
-            for e in range(width):
-                seen[d, first + e] = min(max(work[ints[SCRATCH], e] / scale, floor), ceiling)
+            sum_transit(ints, rows, FIRST_TRANSIT - what, work, shown)
         elif what <= FIRST_ECHELON:
-            sum_echelon(ints, rates, FIRST_ECHELON - what, work, ints[SCRATCH])
-            for e in range(width):
-                seen[d, first + e] = min(max(work[ints[SCRATCH], e] / scale, floor), ceiling)
+            sum_echelon(ints, rates, FIRST_ECHELON - what, work, shown)
         elif what <= FIRST_POSITION:
-            position = ints[POSITION] + FIRST_POSITION - what
-            for e in range(width):
-                seen[d, first + e] = min(max(work[position, e] / scale, floor), ceiling)
+            show(work, ints[POSITION] + FIRST_POSITION - what, factor, low, high, entry)
+            continue
         else:
-            h, m = (FIRST_FORECAST - what) // ints[M], (FIRST_FORECAST - what) % ints[M]
-            for e in range(width):
-                foreseen = forecast[min(clock[e], last), h, m, first + e]
-                seen[d, first + e] = min(max(foreseen / scale, floor), ceiling)
+            cut(outside, first, ints[OUTSIDE_FORECAST] + FIRST_FORECAST - what, clock, work, shown)
+        show(work, shown, factor, low, high, entry)
+
+
+@compiled
+def show(rows, row, factor, low, high, entry):
+    """Write one entry of the observations: a row in its scale, within its bounds."""
+    for e in range(entry.size):
+        entry[e] = min(max(np.float32(rows[row, e]) * factor, low), high)
 
 
 @compiled
@@ -1008,20 +1047,36 @@ def sum_echelon(ints, rates, i, work, total):
 
 
 @compiled
-def tell(ints, scales, rows, totals, told, first, width):
+def tell(ints, scales, rows, totals, told, first):
     """Write the period's money, and the ratios of the episode so far."""
+    width = min(rows.shape[1], told.shape[1] - first)
     for row in range(TERMS + 1):
+        money, entry = ints[COSTS] + row, told[row, first : first + width]
         for e in range(width):
-            told[row, first + e] = rows[ints[COSTS] + row, e]
+            entry[e] = rows[money, e]
     empties = 2 * ints[K] + ints[PAID_COUNT] + 3 * ints[D]
     term, weight = ints[TOLD] + 2 * ints[TOLD_COUNT], empties + ints[TOLD_COUNT]
+    if width == 1:  # a lone environment does not pay for a loop of one turn per term
+        for k in range(ints[TOLD_COUNT]):
+            end = term + ints[ints[TOLD] + 2 * k]
+            middle, end = end, end + ints[ints[TOLD] + 2 * k + 1]
+            above = below = 0.0
+            while term < end:
+                units = scales[weight] * totals[ints[term], 0]
+                above += units if term < middle else 0.0
+                below += 0.0 if term < middle else units
+                term += 1
+                weight += 1
+            told[TERMS + 1 + k, first] = above / below if below > 0 else scales[empties + k]
+        return
     part, whole = np.zeros(width), np.zeros(width)
     for k in range(ints[TOLD_COUNT]):
         parts, wholes = ints[ints[TOLD] + 2 * k], ints[ints[TOLD] + 2 * k + 1]
         add_up(ints, scales, totals, term, weight, parts, part)
         add_up(ints, scales, totals, term + parts, weight + parts, wholes, whole)
+        entry = told[TERMS + 1 + k, first : first + width]
         for e in range(width):
-            told[TERMS + 1 + k, first + e] = part[e] / whole[e] if whole[e] > 0 else scales[empties + k]
+            entry[e] = part[e] / whole[e] if whole[e] > 0 else scales[empties + k]
         term += parts + wholes
         weight += parts + wholes
 
@@ -1061,8 +1116,8 @@ def tally(ints, rows, totals, clock, discount):
     if counted == 0:
         return
     everywhere = counted == clock.size
-    for e in range(clock.size):
-        totals[0, e] += 1.0 if clock[e] >= warm_up else 0.0
+    for e in range(clock.size):  # true and false add 1 and 0: no branch, whose outcome differs from lane to lane
+        totals[0, e] += clock[e] >= warm_up
     sum_up(rows, ints[REVENUE], totals, 1, 1, clock, warm_up, everywhere)
     sum_up(rows, ints[COSTS], totals, first_of, TERMS, clock, warm_up, everywhere)
     at = profit + 1
@@ -1075,12 +1130,13 @@ def tally(ints, rows, totals, clock, discount):
         sum_up(rows, ints[OWED] + i, totals, at + 8 * n + i, 1, clock, warm_up, everywhere)
         demand, on_time = ints[DEMAND] + i, ints[ON_TIME] + i
         for e in range(clock.size):
-            asked = 1.0 if rows[demand, e] > 0 and clock[e] >= warm_up else 0.0
+            asked = (rows[demand, e] > 0) & (clock[e] >= warm_up)
             totals[at + 4 * n + i, e] += asked
-            totals[at + 5 * n + i, e] += asked if rows[on_time, e] >= rows[demand, e] else 0.0
+            totals[at + 5 * n + i, e] += asked & (rows[on_time, e] >= rows[demand, e])
     for i in range(n):
+        on_hand = ints[ON_HAND] + i
         for e in range(clock.size):
-            totals[at + 6 * n + i, e] += 1.0 if rows[ints[ON_HAND] + i, e] > 0 and clock[e] >= warm_up else 0.0
+            totals[at + 6 * n + i, e] += (rows[on_hand, e] > 0) & (clock[e] >= warm_up)
     sum_up(rows, ints[ON_HAND], totals, at + 7 * n, n, clock, warm_up, everywhere)
     at += 9 * n
     sum_up(rows, ints[IN_PROCESS], totals, at, sources, clock, warm_up, everywhere)

@@ -200,16 +200,16 @@ class Observation:
         chosen = [(name, BLOCKS[name]) for name in self.blocks]
         self.names = tuple(f"{name}.{entry}" for name, block in chosen for entry in block.names(network))
         scales = np.concatenate([block.scales(network) for _, block in chosen])
-        self.divisors = scales if scaled else np.ones_like(scales)
-        unit = scales / self.divisors
+        self.factors = (1.0 / scales if scaled else np.ones_like(scales)).astype(np.float32)
+        unit = np.ones_like(scales) if scaled else scales
         signed = np.concatenate([np.full(len(block.names(network)), block.signed) for _, block in chosen])
         self.high = (LIMIT * unit).astype(np.float32)
         self.low = np.where(signed, -self.high, np.float32(0))
 
     def __call__(self, view: View) -> np.ndarray:
         """Return the observations of all environments, [B, D] float32."""
-        values = np.concatenate([BLOCKS[name].values(view) for name in self.blocks]) / self.divisors[:, None]
-        return np.clip(values.T, self.low, self.high, dtype=np.float32, casting="unsafe")
+        values = np.concatenate([BLOCKS[name].values(view) for name in self.blocks]).T.astype(np.float32)
+        return np.clip(values * self.factors, self.low, self.high)
 
 
 def standard_blocks(network: Network) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ This is how the model is compared with other programs, with a log from practice,
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,7 +156,7 @@ def _action_table(network: Network, actions: Sequence[Sequence[Any]]) -> np.ndar
         if not isinstance(row, (list, tuple, np.ndarray)) or len(row) != len(network.sources):
             raise InputError(
                 f"actions[{t}]",
-                f"{row!r} is not one entry per source; give one for each of {list(network.source_names)}",
+                f"{row!r} is not one entry per source; give one for each of {reprlib.repr(list(network.source_names))}",
             )
         vector: list[float] = []
         for j, entry in enumerate(row):
@@ -204,7 +205,7 @@ def _available_table(network: Network, available: Sequence[Sequence[float]]) -> 
         if not isinstance(row, (list, tuple, np.ndarray)) or len(row) != width:
             raise InputError(
                 f"available[{t}]",
-                f"{row!r} is not one entry per source; give one for each of {list(network.source_names)}",
+                f"{row!r} is not one entry per source; give one for each of {reprlib.repr(list(network.source_names))}",
             )
         for j, share in enumerate(row):
             number(0, 1)(f"available[{t}][{j}]", share)

@@ -22,6 +22,7 @@ calls cost more than arithmetic.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -163,7 +164,9 @@ def _examined(space: ActionSpace, actions: Tensor, like: Tensor) -> Tensor:
     shape = [like.shape[1], len(space.entries)]
     if list(actions.shape) != shape:
         raise InputError(
-            "policy", f"returned shape {list(actions.shape)}; return {shape}, an entry for each of {list(space.names)}"
+            "policy",
+            f"returned shape {list(actions.shape)}; return {shape}, an entry for each of "
+            f"{reprlib.repr(list(space.names))}",
         )
     if (actions.dtype, actions.device) != (like.dtype, like.device):
         raise InputError(
