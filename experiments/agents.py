@@ -19,31 +19,42 @@ from pushpull.experiments.settings import AgentSettings
 
 @dataclass(frozen=True)
 class Agent:
-    """A policy with a name, on the network as it decouples it; learned ones know their seed and training time."""
+    """A policy with a name, on the network as it decouples it; learned ones know their seed and training time.
+
+    `boundary` is the name of its decoupling point where several are compared.
+    """
 
     name: str
     network: Network
     policy: Acts
     training_seed: int | None = None
     training_seconds: float | None = None
+    boundary: str | None = None
 
     @property
     def label(self) -> str:
-        """The name, with the training seed of a learned agent."""
-        return self.name if self.training_seed is None else f"{self.name}-seed{self.training_seed}"
+        """The name with the boundary and the training seed, where there are any."""
+        return label(self.name, self.boundary, self.training_seed)
+
+
+def label(name: str, boundary: str | None, training_seed: int | None = None) -> str:
+    """Return the name of an agent with its boundary and training seed, such as ``ppo@board-seed0``."""
+    at = "" if boundary is None else f"@{boundary}"
+    return f"{name}{at}" if training_seed is None else f"{name}{at}-seed{training_seed}"
 
 
 def play(agent: Agent, episodes: int, world: int, periods: int | None = None) -> Any:
-    """Return a table of the agent's test episodes: `simulate`'s columns, behind who played and in which world."""
+    """Return a table of the agent's test episodes: `simulate`'s columns, behind who played where in which world."""
     table = simulate(agent.network, agent.policy, episodes, first_test_world(world, episodes), periods)
     table = table.rename(columns={"seed": "world"})
-    table.insert(0, "agent", agent.name)
-    table.insert(1, "training_seed", agent.training_seed)
-    table.insert(2, "training_seconds", agent.training_seconds)
+    first = {"agent": agent.name} if agent.boundary is None else {"boundary": agent.boundary, "agent": agent.name}
+    first |= {"training_seed": agent.training_seed, "training_seconds": agent.training_seconds}
+    for place, (name, value) in enumerate(first.items()):
+        table.insert(place, name, value)
     return table
 
 
-def fixed_agent(name: str, settings: AgentSettings, network: Network) -> Agent:
+def fixed_agent(name: str, settings: AgentSettings, network: Network, boundary: str | None = None) -> Agent:
     """Build an agent whose policy needs no training."""
     from pushpull.agents.policy import make_policy
 
@@ -51,7 +62,8 @@ def fixed_agent(name: str, settings: AgentSettings, network: Network) -> Agent:
         raise InputError(f"agent.{name}", "has to learn; train it with `pushpull train` and give run=FOLDER")
     network = network.with_decoupling_point(settings.decoupling_point)
     try:
-        return Agent(name, network, make_policy(settings.policy, network, **settings.parameters))
+        policy = make_policy(settings.policy, network, **settings.parameters)
+        return Agent(name, network, policy, boundary=boundary)
     except InputError as error:
         raise error.within(f"agent.{name}") from error
 
@@ -61,6 +73,7 @@ def learned_agent(
     settings: AgentSettings,
     network: Network,
     seed: int,
+    boundary: str | None = None,
     progress: Callable[[int], Any] | None = None,
     log_folder: Path | None = None,
     **task: Any,
@@ -86,7 +99,7 @@ def learned_agent(
         )
     except InputError as error:
         raise error.within(f"agent.{name}") from error
-    return Agent(name, network, policy, seed, time.perf_counter() - started)
+    return Agent(name, network, policy, seed, time.perf_counter() - started, boundary)
 
 
 def save_agent(agent: Agent, run: Path) -> None:
@@ -95,7 +108,7 @@ def save_agent(agent: Agent, run: Path) -> None:
     agent.policy.save(folder)  # type: ignore[attr-defined]
     point = agent.network.decoupling_point
     about = {
-        "agent": agent.name,
+        "agent": label(agent.name, agent.boundary),
         "training_seed": agent.training_seed,
         "training_seconds": agent.training_seconds,
         "decoupling_point": None if point is None else list(point),

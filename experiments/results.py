@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -37,25 +38,33 @@ def comparison(episodes: Any) -> Any:
     best = None if fixed.empty else str(fixed.groupby("agent")["profit"].mean().idxmax())
     reference = fixed[fixed["agent"] == best].set_index("world")["profit"]
     episodes = episodes.assign(reference=episodes["world"].map(reference))
-    rows = []
-    for agent, own in episodes.groupby("agent", sort=False):
-        seeds = own.groupby("training_seed")
-        several = seeds.ngroups > 1
-        observed = seeds.mean(numeric_only=True) if several else own
-        row = {
-            "agent": agent,
-            "learned": seeds.ngroups > 0,
-            "reference": agent == best,
-            "unit": "training seeds" if several else "episodes",
-            "observations": len(observed),
-            "training_seconds": seeds["training_seconds"].first().mean(),
-        }
-        estimates = {"difference": paired_difference(observed["profit"], observed["reference"])}
-        estimates |= {measure: estimate(observed[measure]) for measure in MEASURES}
-        for measure, values in estimates.items():
-            row |= {measure: values.mean, f"{measure}_low": values.low, f"{measure}_high": values.high}
-        rows.append(row)
+    rows = [
+        {"agent": agent, "reference": agent == best, **measured(own, MEASURES)}
+        for agent, own in episodes.groupby("agent", sort=False)
+    ]
     return pd.DataFrame(rows).sort_values("profit", ascending=False, kind="stable", ignore_index=True)
+
+
+def measured(own: Any, measures: Sequence[str]) -> dict[str, Any]:
+    """Return a row of a table from the episodes of one agent, whose column ``reference`` is the profit to compare with.
+
+    It has ``learned``, ``unit``, ``observations`` and ``training_seconds``, and for ``difference`` and each measure the
+    mean, MEASURE_low and MEASURE_high.
+    """
+    seeds = own.groupby("training_seed")
+    several = seeds.ngroups > 1
+    observed = seeds.mean(numeric_only=True) if several else own
+    row = {
+        "learned": seeds.ngroups > 0,
+        "unit": "training seeds" if several else "episodes",
+        "observations": len(observed),
+        "training_seconds": seeds["training_seconds"].first().mean(),
+    }
+    estimates = {"difference": paired_difference(observed["profit"], observed["reference"])}
+    estimates |= {measure: estimate(observed[measure]) for measure in measures}
+    for measure, values in estimates.items():
+        row |= {measure: values.mean, f"{measure}_low": values.low, f"{measure}_high": values.high}
+    return row
 
 
 def estimate_of(row: dict[Any, Any], measure: str) -> Estimate:

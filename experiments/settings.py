@@ -23,8 +23,9 @@ from pushpull.envs.checks import (
     setting,
     text,
 )
+from pushpull.envs.decoupling import boundaries
 from pushpull.envs.library import load_network
-from pushpull.envs.network import Network
+from pushpull.envs.network import EVERY_BOUNDARY, Network
 from pushpull.envs.rewards import reward_weights
 from pushpull.envs.tables import GAPS
 
@@ -36,7 +37,26 @@ _count = number(1, whole=True)
 
 
 def _stages(field: str, value: Any) -> list[str]:
-    return list(_names(field, value))
+    """Accept one decoupling point: a stage, or a list of them."""
+    names = list(_names(field, value))
+    if EVERY_BOUNDARY in names:
+        raise InputError(
+            field, f"{EVERY_BOUNDARY!r} is many; give one, or run pushpull compare decoupling_point={EVERY_BOUNDARY}"
+        )
+    return names
+
+
+def _one_or_several(field: str, value: Any) -> Any:
+    """Accept one decoupling point, ``all``, or a list of them: a list that holds lists."""
+    if value in (EVERY_BOUNDARY, [EVERY_BOUNDARY], (EVERY_BOUNDARY,)):
+        return EVERY_BOUNDARY
+    if not (isinstance(value, (list, tuple)) and any(isinstance(point, (list, tuple)) for point in value)):
+        return _stages(field, value)
+    points = [_stages(f"{field}[{k}]", point) for k, point in enumerate(value)]
+    for k, point in enumerate(points):
+        if point in points[:k]:
+            raise InputError(f"{field}[{k}]", f"{point} stands twice; give each boundary once")
+    return points
 
 
 def _as_given(field: str, value: Any) -> Any:
@@ -114,9 +134,24 @@ class _Training(_Test):
 class CompareSettings(_Training):
     """Settings of ``pushpull compare``."""
 
+    decoupling_point: Any = setting(optional(_one_or_several))
     seeds: tuple[int, ...] = setting(listing(_whole, at_least=1))
 
+    @property
+    def boundaries(self) -> list[list[str]] | None:
+        """The decoupling points that are compared with each other, or None where there is one."""
+        if self.decoupling_point == EVERY_BOUNDARY:
+            return [list(point) for point in boundaries(self.network)]
+        point = self.decoupling_point
+        return point if point is not None and any(isinstance(part, list) for part in point) else None
+
     def examine(self):
+        if self.decoupling_point == EVERY_BOUNDARY and len(boundaries(self.network)) == 1:
+            raise InputError(
+                "decoupling_point",
+                f"{EVERY_BOUNDARY!r} finds one boundary, since every source of {self.network.name!r} states its mode; "
+                "leave modes out of the network, or decoupling_point here",
+            )
         if len(set(self.seeds)) < len(self.seeds):
             raise InputError(
                 "seeds", f"{list(self.seeds)} names a seed twice, which gives the same agent; give each once"
