@@ -62,7 +62,7 @@ ORDER = (
 NEEDED = ("items", "sources", "markets")
 IGNORED = ("planned_orders",)  # a plan that was made with a network is no part of it
 GAPS = ("refuse", "zero")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _Row = dict[str, Any]
 
 
@@ -536,15 +536,24 @@ def _value(cell: str, kinds: frozenset, decimal_comma: bool = False) -> Any:
     text = cell.strip(" \t")
     if kinds == {str}:
         return text
-    if decimal_comma and re.fullmatch(r"[+-]?\d+,\d+", text):
-        text = text.replace(",", ".")
-    if NUMBER.fullmatch(text) and not _names_stages(kinds):
-        return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+    digits = None if _names_stages(kinds) else as_number(text, decimal_comma)
+    if digits is not None:
+        return digits
     if text[0] in "[{\"'":
         return yaml.safe_load(text)
     if text.lower() in ("true", "false", "null") and not _names_stages(kinds):
         return {"true": True, "false": False, "null": None}[text.lower()]
     return [text] if _names_stages(kinds) else text
+
+
+def as_number(cell: str, decimal_comma: bool = False) -> int | float | None:
+    """Return the number that a cell writes in digits, None if it is anything else."""
+    text = cell.strip()
+    if decimal_comma and re.fullmatch(r"[+-]?\d+,\d+", text):
+        text = text.replace(",", ".")
+    if not _NUMBER.fullmatch(text):
+        return None
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
 
 
 def _names_stages(kinds: frozenset) -> bool:

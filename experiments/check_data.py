@@ -66,12 +66,7 @@ def main(settings: CheckDataSettings, console: Console) -> int:
 
 def check(histories: Histories) -> tuple[list[Finding], Calendar | None]:
     """Return what is found in histories, in the order of the file's rows, and the calendar that they keep."""
-    numbers, problems, calendar = _read_dates(histories)
-    dated = []
-    for series in histories.series:
-        values = [histories.number(entry) for entry in series.entries]
-        quantities = np.array([np.nan if value is None else value for value in values])
-        dated.append(Dated(series, [numbers[text] for text in series.dates], quantities, calendar))
+    dated, problems, calendar = dated_series(histories)
     # The rows of a wide file have one date each, those of a long one belong to an item.
     of_rows = dated if histories.layout == "long" else [dated[0]._replace(series=dated[0].series._replace(name="all"))]
     findings = [finding for own in of_rows for finding in _unreadable_dates(own, problems)]
@@ -82,6 +77,17 @@ def check(histories: Histories) -> tuple[list[Finding], Calendar | None]:
         dated = [own._replace(closed=frozenset(number for number, _ in shut)) for own in dated]
     findings += [finding for own in dated for test in VALUE_CHECKS for finding in test(own)]
     return sorted(findings), calendar
+
+
+def dated_series(histories: Histories) -> tuple[list[Dated], dict[str, str], Calendar | None]:
+    """Return the series with numbers for their dates and quantities, what is wrong with dates, and the calendar."""
+    numbers, problems, calendar = _read_dates(histories)
+    dated = []
+    for series in histories.series:
+        values = [histories.number(entry) for entry in series.entries]
+        quantities = np.array([np.nan if value is None else value for value in values])
+        dated.append(Dated(series, [numbers[text] for text in series.dates], quantities, calendar))
+    return dated, problems, calendar
 
 
 def _read_dates(histories: Histories) -> tuple[dict[str, int | None], dict[str, str], Calendar | None]:

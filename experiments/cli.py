@@ -30,6 +30,7 @@ COMMANDS = {
     "export": "write a network as CSV tables, as planning systems keep one",
     "import": "make a network file of CSV tables",
     "check-data": "find gaps, repetitions, strange zeros and outliers in a demand history",
+    "segment": "propose push or pull for each item, by value, pattern of demand and lead time",
     "bench": "measure how fast everything is on this machine, beside its targets",
 }
 MODULES = {"export": "export_data", "import": "import_data"}  # where a command's name is a word of Python

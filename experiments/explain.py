@@ -17,7 +17,7 @@ def main(command: str, words: Sequence[str], console: Console) -> None:
     """Print the options that a command has with the overrides typed so far."""
     content, choices, comments = composed(command, parse(words)), groups(command), _comments(f"{command}.yaml")
     content = {key: content.get(key, "(required)") for key in (*comments, *content)}
-    if "network" in content:
+    if isinstance(content.get("network"), dict):
         content["network"] = content["network"]["name"]
     title = f"[bold]pushpull {command}[/] \\[key=value ...]"
     console.print(title, "", _table(content, comments, skip=choices), "", sep="\n")

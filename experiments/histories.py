@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.demand import find_history, is_missing
-from pushpull.envs.tables import NUMBER, Row, Table, read_csv
+from pushpull.envs.tables import Row, Table, as_number, read_csv
 
 DATE_NAMES = ("date", "day", "week", "month", "period", "time", "timestamp", "datum", "ds")
 ITEM_NAMES = ("item", "sku", "product", "article", "material", "part", "item_id", "product_id", "unique_id")
@@ -40,10 +40,7 @@ class Histories(NamedTuple):
 
     def number(self, entry: str) -> float | None:
         """Return the number that an entry is, None if it is missing or none."""
-        text = entry.strip()
-        if self.decimal_comma:
-            text = text.replace(",", ".", 1)
-        return float(text) if NUMBER.fullmatch(text) else None
+        return as_number(entry, self.decimal_comma)
 
 
 def read_histories(
@@ -101,10 +98,8 @@ def _called(table: Table, names: tuple[str, ...]) -> list[str]:
 
 
 def _is_quantity(table: Table, column: str) -> bool:
-    entries = [row.cells[column].strip() for row in table.rows if not is_missing(row.cells.get(column))]
-    if table.decimal_comma:
-        entries = [entry.replace(",", ".", 1) for entry in entries]
-    return 2 * sum(NUMBER.fullmatch(entry) is not None for entry in entries) >= max(1, len(entries))
+    entries = [row.cells[column] for row in table.rows if not is_missing(row.cells.get(column))]
+    return 2 * sum(as_number(entry, table.decimal_comma) is not None for entry in entries) >= max(1, len(entries))
 
 
 def _long(table: Table, keys: list[str], date: str, quantity: str) -> list[Series]:

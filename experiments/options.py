@@ -80,7 +80,7 @@ def composed(command: str, overrides: Sequence[Override]) -> dict[str, Any]:
         content["network"] = named[-1]
     elif content.get("run") is not None:
         content["network"] = saved_network(content["run"])
-    if "network" in content:
+    if content.get("network") is not None:
         content["network"] = load_network(content["network"]).to_dict()
     for change in changes:
         if change.key_or_group != "network":

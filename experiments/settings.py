@@ -251,6 +251,28 @@ class CheckDataSettings(Settings):
     format: str = setting(choice(*FORMATS))
 
 
+@dataclass(frozen=True)
+class SegmentSettings(Settings):
+    """Settings of ``pushpull segment``."""
+
+    file: str | None = setting(optional(text))
+    network: Network | None = setting(optional(_network))
+    column: tuple[str, ...] | None = setting(optional(_names))
+    date: str | None = setting(optional(text))
+    item: tuple[str, ...] | None = setting(optional(_names))
+    items: str | None = setting(optional(text))
+    xyz: bool = setting(flag)
+    format: str = setting(choice(*FORMATS))
+
+    def examine(self):
+        if (self.file is None) == (self.network is None):
+            said = "both are given" if self.file else "missing"
+            raise InputError("file", f"{said}; give file=, a demand history, or network=, and not both")
+        for key in ("column", "date", "item", "items"):
+            if self.file is None and getattr(self, key) is not None:
+                raise InputError(key, f"{getattr(self, key)!r} belongs to a file; leave it out with a network")
+
+
 SETTINGS: dict[str, type[Settings]] = {
     "compare": CompareSettings,
     "train": TrainSettings,
@@ -261,5 +283,6 @@ SETTINGS: dict[str, type[Settings]] = {
     "export": ExportSettings,
     "import": ImportSettings,
     "check-data": CheckDataSettings,
+    "segment": SegmentSettings,
     "bench": BenchSettings,
 }

@@ -66,6 +66,7 @@ REQUIRED = {
     "export": ["to=tables"],
     "import": ["from=tables", "to=made.yaml"],
     "check-data": ["file=history.csv"],
+    "segment": ["file=history.csv"],
 }
 
 
