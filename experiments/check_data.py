@@ -263,7 +263,7 @@ def outliers(dated: Dated) -> Iterator[Finding]:
 
     The rule is the modified z-score of Iglewicz & Hoaglin (1993, How to Detect and Handle Outliers), 0.6745 (x -
     median) / MAD beyond `FAR`, on log(1 + quantity) of what was sold, since demand is skewed and its effects multiply.
-    Where the median absolute deviation is 0 the mean one takes its place, times 1.2533.
+    Where the median absolute deviation is 0 the mean one takes its place, times sqrt(pi / 2) as of a normal law.
     """
     weekly = dated.calendar is not None and (dated.calendar.unit, dated.calendar.step) == ("day", 1)
     groups: dict[int, list[int]] = {}
@@ -282,7 +282,7 @@ def modified_z_scores(values: np.ndarray) -> np.ndarray:
     """Return the modified z-scores of values, [n]; 0 where all are alike."""
     away = values - np.median(values)
     spread = np.median(np.abs(away)) / 0.6745
-    spread = spread or np.mean(np.abs(away)) * 1.2533
+    spread = spread or np.mean(np.abs(away)) * np.sqrt(np.pi / 2)
     return away / spread if spread > 0 else np.zeros(len(values))
 
 

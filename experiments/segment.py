@@ -3,7 +3,7 @@
 An item is classed by value (ABC), by how often and how evenly it is asked for (Syntetos, Boylan & Croston 2005), and by
 whether customers wait as long as it takes (the P:D ratio). `PROPOSALS` turns the classes into push or pull with a
 reason: push where a forecast can be good or a mistake is cheap, pull where neither holds (Simchi-Levi, Kaminsky &
-Simchi-Levi 2008, Designing and Managing the Supply Chain, ch. 6). A proposal is a start; `pushpull compare` tells what
+Simchi-Levi 2008, Designing and Managing the Supply Chain). A proposal is a start; `pushpull compare` tells what
 it costs.
 """
 
@@ -28,7 +28,7 @@ from pushpull.experiments.check_data import dated_series
 from pushpull.experiments.histories import read_histories
 from pushpull.experiments.settings import SegmentSettings
 
-ABC_CUTS = (0.80, 0.95)  # shares of all value where A and B end (Silver, Pyke & Thomas 2017, section 2.2)
+ABC_CUTS = (0.80, 0.95)  # shares of all value where A and B end (Silver, Pyke & Thomas 2017)
 INTERVAL_CUT, SIZE_CUT = 1.32, 0.49  # of ADI and CV2 (Syntetos, Boylan & Croston 2005, J. Oper. Res. Soc. 56)
 XYZ_CUTS = (0.5, 1.0)  # of the coefficient of variation of demand per period, where X and Y end
 SAMPLE = 1000  # periods at least, by which the demand of a network is judged

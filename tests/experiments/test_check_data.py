@@ -147,8 +147,8 @@ def test_expected_runs_are_counted_right():
 def test_modified_z_scores_by_hand():
     """Median 3, absolute deviations 2 1 0 1 97, their median 1: 0.6745 x 97 = 65.43."""
     assert modified_z_scores(np.array([1, 2, 3, 4, 100.0])) == pytest.approx([-1.349, -0.6745, 0, 0.6745, 65.4265])
-    # Half the values alike: the mean absolute deviation 2 takes its place, 10 / (1.2533 x 2).
-    assert modified_z_scores(np.array([5, 5, 5, 5, 15.0])) == pytest.approx([0, 0, 0, 0, 10 / (1.2533 * 2)])
+    # Half the values alike: the mean absolute deviation 2 takes its place, 10 / (1.2533 x 2), sqrt(pi / 2) = 1.2533.
+    assert modified_z_scores(np.array([5, 5, 5, 5, 15.0])) == pytest.approx([0, 0, 0, 0, 10 / (1.2533141 * 2)])
     assert not modified_z_scores(np.full(4, 7.0)).any()
 
 
