@@ -20,7 +20,7 @@ from pushpull.envs.network import Demand, Market, Network
 FOLDER = Path(__file__).parents[2] / "configs" / "network"
 FILES = sorted(FOLDER.glob("*.yaml"))
 NETWORKS = {path.stem: Network.from_yaml(path) for path in FILES}
-OURS = ("chain4", "distribution10", "electronics", "retail")
+OURS = ("chain4", "distribution10", "electronics", "postponement", "retail")
 # Files that state the mode of every source, because another program fixes it; a decoupling point changes nothing there.
 FIXED = ("or_gym_inventory", "or_gym_inventory_backlog")
 POINTS = [(name, point) for name, network in NETWORKS.items() for point in (*network.stage_names, "supply", "market")]

@@ -174,30 +174,13 @@ def test_seeing_the_demand_that_the_forecast_does_not_know_yet_amplifies_less():
 
 
 @pytest.mark.parametrize("correlation", [0.6, -0.4])
-def test_order_up_to_on_a_moving_average_with_correlated_demand(tmp_path, correlation):
+def test_order_up_to_on_a_moving_average_with_correlated_demand(correlation):
     """1 + (2 L / p + 2 L^2 / p^2) (1 - rho^p) for AR(1) demand (Chen et al. 2000, theorem 2.2)."""
-    noise = np.random.default_rng(5).normal(0, 5, 60_000)
-    path = np.empty(len(noise))
-    level = 0.0
-    for t, shock in enumerate(noise):
-        path[t] = level = correlation * level + shock
-    assert (path > -100).all()
-    (tmp_path / "demand.csv").write_text("units\n" + "\n".join(f"{100 + value:.6f}" for value in path))
-    demand = {"kind": "trace", "file": str(tmp_path / "demand.csv"), "column": "units"}
-    mapping = shop(BEFORE_DEMAND, demand, lead_time=1).to_dict()
-    mapping["horizon"] = len(path)
+    mapping = shop(BEFORE_DEMAND, {**NORMAL, "autocorrelation": correlation}, lead_time=1).to_dict()
     mapping["stages"]["shop"]["market"]["forecast"] = {"kind": "moving_average", "window": 4}
-    network = Network.from_dict(mapping)
-    engine = Engine(network, 1)
-    engine.reset(0)
-
-    class Policy:
-        def act(self, view):
-            return 2 * view.forecast[0]
-
-    engine.play(Policy())
-    measured = stage_kpis(network, engine.totals)["bullwhip.shop"].item()
-    assert measured == pytest.approx(1 + (2 * 2 / 4 + 2 * (2 / 4) ** 2) * (1 - correlation**4), rel=0.02)
+    mean, error = bullwhip(Network.from_dict(mapping), lambda view: 2 * view.forecast[0, 0])
+    assert error < 0.02
+    assert mean == pytest.approx(1 + (2 * 2 / 4 + 2 * (2 / 4) ** 2) * (1 - correlation**4), abs=4 * error)
 
 
 # --- forecasts --------------------------------------------------------------------------------------------------------
