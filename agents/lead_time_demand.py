@@ -3,26 +3,28 @@
 Season and trend of a random process are taken as known to planners: moments and quantiles are those of an average
 period, and `profile` says how mean demand moves. Demand that is known beforehand is not taken as known: its windows
 within the horizon are the distribution; so are those of a history that is replayed from anywhere. Demand whose periods
-depend on each other (autocorrelation, shocks, regimes, levels) is sampled: windows of trial worlds, about their mean.
+depend on each other (autocorrelation, shocks, regimes, levels) and parts of a family's are sampled: windows of trial
+worlds, about their mean.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
+from itertools import combinations
 
 import numpy as np
 from scipy import special
 
 from pushpull.envs import demand as demands
-from pushpull.envs.bounds import market_demand
-from pushpull.envs.demand_paths import demand_path
+from pushpull.envs import families
+from pushpull.envs.demand_paths import demand_paths
 from pushpull.envs.evolution import error_variance
 from pushpull.envs.exogenous import draw
-from pushpull.envs.network import Network, Source, Stage
+from pushpull.envs.network import Demand, Network, Source, Stage, Variant
 
 TRIAL_WORLDS = range(2**62, 2**62 + 50)  # seeds on which forecasts are tried; no comparison uses them
-SAMPLED_WORLDS = range(2**62, 2**62 + 1000)  # seeds in which demand with memory is sampled
+SAMPLED_WORLDS = range(2**62, 2**62 + 1000)  # seeds in which demand is sampled
 
 
 class LeadTimeDemand:
@@ -37,12 +39,13 @@ class LeadTimeDemand:
     """
 
     def __init__(self, network: Network, i: int):
-        self._market, self._demand, self._network = network.markets[i], market_demand(network, i), network
+        self._market, self._demand, self._network = network.markets[i], families.market_demand(network, i), network
+        self._is_sampled = not isinstance(self._demand, Demand) or self._demand.has_memory
         self._forecast, self._units, self._horizon = self._market.forecast, network.units, network.horizon
-        mean = demands.mean(self._demand, self._units, self._horizon)
+        mean = families.mean(self._demand, self._units, self._horizon)
         self.rate = float(mean.mean())
-        self.variance = float(demands.variance(self._demand, self._units, self._horizon).mean())
-        self.seasonal = self.variance > 0 and bool(np.ptp(mean) > 0)
+        self.variance = float(families.variance(self._demand, self._units, self._horizon).mean())
+        self.seasonal = self.variance > 0 and bool(np.ptp(mean) > 1e-9 * self.rate)
         self.moments, self.quantile = cache(self._moments), cache(self._quantile)
         self.profile, self.reliability = cache(self._profile), cache(self._reliability)
         self._trials, self._deviations = cache(self._draw_trials), cache(self._sampled_deviations)
@@ -52,9 +55,9 @@ class LeadTimeDemand:
         if self.variance == 0:
             windows = self._windows(periods)
             return float(windows.mean()), float(windows.var())
-        if self._demand.has_memory:
+        if self._is_sampled:
             return periods * self.rate, float(self._deviations(periods).var())
-        if self._demand.kind == "trace":
+        if isinstance(self._demand, Demand) and self._demand.kind == "trace":
             rows = demands.read_trace(self._demand)
             windows = sum((np.roll(rows, -k) for k in range(periods)), np.zeros(len(rows)))
             return periods * self.rate, float(windows.var())
@@ -66,31 +69,33 @@ class LeadTimeDemand:
             return 0.0
         if self.variance == 0:
             return float(np.quantile(self._windows(periods), share, method="inverted_cdf"))
-        if self._demand.has_memory:
+        if self._is_sampled:
             level = max(0.0, periods * self.rate + float(np.quantile(self._deviations(periods), share)))
             return float(np.ceil(level - 1e-9)) if self._units == "integer" else level
         if self.seasonal:
             level = gamma_quantile(share, *self.moments(periods))
             return float(np.ceil(level)) if self._units == "integer" else level
+        assert isinstance(self._demand, Demand)  # the others are sampled
         return demands.lead_time_quantile(self._demand, self._units, periods, share)
 
     def _windows(self, periods: int) -> np.ndarray:
         """Demand known beforehand, summed over the periods from each start in the horizon, [T]."""
-        path = demands.mean(self._demand, self._units, self._horizon + periods)
+        path = families.mean(self._demand, self._units, self._horizon + periods)
         total = np.concatenate([[0.0], np.cumsum(path)])
         return total[periods : periods + self._horizon] - total[: self._horizon]
 
     def _sampled_deviations(self, periods: int) -> np.ndarray:
         """Demand in sampled worlds less its mean, summed over the periods from each start in the horizon."""
-        length = int(min(self._horizon + periods, demands.longest_horizon(self._demand)))
-        path = demand_path(self._demand, self._units, length, [(seed, 0) for seed in SAMPLED_WORLDS], 0)
-        path -= demands.mean(self._demand, self._units, length)[:, None]
+        length = int(min(self._horizon + periods, families.longest_horizon(self._demand)))
+        alone, m = self._alone
+        path = demand_paths(alone, length, [(seed, 0) for seed in SAMPLED_WORLDS])[m]
+        path = path - families.mean(self._demand, self._units, length)[:, None]
         total = np.concatenate([np.zeros_like(path[:1]), np.cumsum(path, axis=0)])
         return (total[periods:] - total[: len(total) - periods]).ravel()
 
     def _profile(self, periods: int) -> np.ndarray:
         """Mean demand of each period as planners know it, [T]."""
-        return demands.mean(self._demand, self._units, periods) if self.seasonal else np.full(periods, self.rate)
+        return families.mean(self._demand, self._units, periods) if self.seasonal else np.full(periods, self.rate)
 
     def _reliability(self, periods: int) -> np.ndarray:
         """Weight of the forecast against the profile, by periods ahead, [periods].
@@ -121,7 +126,7 @@ class LeadTimeDemand:
             return float(errors.sum()) + self.variance * (end - first - len(errors))
         if self._forecast.kind == "noisy":
             per_period = self.variance
-            if self._demand.has_memory and end > first:
+            if self._is_sampled and end > first:
                 per_period = self.moments(end - first)[1] / (end - first)
             return per_period * float(np.sum(1 - self.reliability(end)[first:]))
         if self._forecast.kind == "true_mean" and self.variance == 0:
@@ -135,11 +140,46 @@ class LeadTimeDemand:
 
     def _draw_trials(self) -> tuple[np.ndarray, np.ndarray]:
         """Cumulated demand [T + 1, B] and forecasts [T, H, B] in the trial worlds."""
-        shop = Stage(sources=(Source(mode="pull"),), market=self._market)
-        alone = replace(self._network, stages={"shop": shop}, decoupling_point=None)
+        alone, m = self._alone
         traces = draw(alone, self._horizon, [(seed, 0) for seed in TRIAL_WORLDS])
-        demand = traces.demand[:, 0]
-        return np.concatenate([np.zeros_like(demand[:1]), np.cumsum(demand, axis=0)]), traces.forecast[:, :, 0]
+        demand = traces.demand[:, m]
+        return np.concatenate([np.zeros_like(demand[:1]), np.cumsum(demand, axis=0)]), traces.forecast[:, :, m]
+
+    @cached_property
+    def _alone(self) -> tuple[Network, int]:
+        """The market and its family without what supplies them, and the number of the market among them."""
+        own, place, markets = None, 0, {"shop": self._market}
+        if isinstance(self._demand, Variant):
+            own, place = self._demand.family, self._demand.place
+            family = (self._network.families or {})[own]
+            markets = {name: self._network.stages[name].market for name in family.markets}
+        stages = {name: Stage(sources=(Source(mode="pull"),), market=market) for name, market in markets.items()}
+        kept = {own: (self._network.families or {})[own]} if own else None
+        return replace(
+            self._network, stages=stages, families=kept, demand_correlation=None, decoupling_point=None
+        ), place
+
+
+def correlations(network: Network) -> np.ndarray:
+    """Return the correlation of the markets' demands of one period about their means, [M, M].
+
+    It is sampled where families or a `demand_correlation` tie markets together; histories that start together are not
+    counted as tied.
+    """
+    tied, many = np.eye(len(network.markets)), len(network.markets)
+    if not network.families and network.demand_correlation is None:
+        return tied
+    ends = [families.longest_horizon(families.market_demand(network, i)) for i in network.markets]
+    length = int(min(network.horizon, *ends))
+    paths = np.stack(demand_paths(network, length, [(seed, 0) for seed in SAMPLED_WORLDS]))
+    off = (paths - paths.mean(axis=2, keepdims=True)).reshape(many, -1)
+    scale = np.sqrt((off**2).mean(axis=1))
+    drawn_by = {m: p for p, process in enumerate(network.processes) for m in process.markets}
+    ties = np.eye(len(network.processes)) if network.correlation is None else network.correlation
+    for a, b in combinations(range(many), 2):
+        if ties[drawn_by[a], drawn_by[b]] and scale[a] * scale[b] > 0:
+            tied[a, b] = tied[b, a] = (off[a] * off[b]).mean() / (scale[a] * scale[b])
+    return tied
 
 
 # --- a gamma law by its mean and variance, or a constant without variance ---------------------------------------------

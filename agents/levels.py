@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
 from pushpull.agents.exposure import Service, avoided_cost, regular_sources, services, stand_in
-from pushpull.agents.lead_time_demand import LeadTimeDemand, gamma_cdf, gamma_shortage
+from pushpull.agents.lead_time_demand import LeadTimeDemand, correlations, gamma_cdf, gamma_shortage
 from pushpull.envs.checks import InputError, number, optional
 from pushpull.envs.network import Network
 
@@ -113,10 +114,11 @@ class Chain:
         self.services = services(network, self.modes)
         self.regular = regular_sources(network)
         self.demand = [LeadTimeDemand(network, i) for i in network.markets]
+        self.correlations = correlations(network)
         self.holding = [stage.holding_cost for stage in network.stages.values()]
 
     def moments(self, j: int) -> tuple[float, float]:
-        """Mean and variance of demand over source j's own exposure, in units of its stage; markets independent."""
+        """Mean and variance of demand over source j's own exposure, in units of its stage."""
         return self._sum(
             [(service.units, service.market, service.exposure + service.lag) for service in self.services[j]]
         )
@@ -128,7 +130,14 @@ class Chain:
     def _sum(self, parts: list[tuple[float, int, int]]) -> tuple[float, float]:
         moments = [(units, *self.demand[market].moments(periods)) for units, market, periods in parts]
         mean = sum((units * mean for units, mean, _ in moments), 0.0)
-        return mean, sum((units**2 * variance for units, _, variance in moments), 0.0)
+        variance = sum((units**2 * variance for units, _, variance in moments), 0.0)
+        for a, b in combinations(range(len(parts)), 2):
+            (_, market, periods), (_, other, others) = parts[a], parts[b]
+            tie = self.correlations[market, other] if market != other else 0.0
+            if tie:  # of the periods that both windows have
+                shared = tie * np.sqrt(min(periods, others) / max(periods, others))
+                variance += 2 * shared * moments[a][0] * moments[b][0] * np.sqrt(moments[a][2] * moments[b][2])
+        return mean, max(0.0, float(variance))
 
 
 # --- 1. echelon levels for one market ---------------------------------------------------------------------------------

@@ -8,18 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pushpull.envs.checks import InputError
-from pushpull.envs.demand import mean, variance
-from pushpull.envs.network import Demand, Network
-
-
-def market_demand(network: Network, i: int) -> Demand:
-    """Return the demand settings of stage i's market, or refuse a market that states none."""
-    demand = network.markets[i].demand
-    if demand is None:
-        field = f"stages.{network.stage_names[i]}.market.demand"
-        raise InputError(field, "missing; an environment draws demand, so state a kind (replay needs none)")
-    return demand
+from pushpull.envs.families import market_demand, mean, variance
+from pushpull.envs.network import Network
 
 
 def demand_rates(network: Network) -> np.ndarray:

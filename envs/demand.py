@@ -116,7 +116,12 @@ def autocorrelated(uniforms: np.ndarray, autocorrelation: float) -> np.ndarray:
     z = scipy.special.ndtri(uniforms)
     for t in range(1, len(z)):
         z[t] = autocorrelation * z[t - 1] + np.sqrt(1 - autocorrelation**2) * z[t]
-    return np.clip(scipy.special.ndtr(z), _FIRST, _LAST)
+    return uniforms_of(z)
+
+
+def uniforms_of(normals: np.ndarray) -> np.ndarray:
+    """Return the uniforms of standard normals, within what a law can be inverted at."""
+    return np.clip(scipy.special.ndtr(normals), _FIRST, _LAST)
 
 
 def modulation(demand: Demand, shocks: np.ndarray, regimes: np.ndarray, level: np.ndarray) -> np.ndarray:
@@ -296,18 +301,34 @@ def _remembered_moments(demand: Demand, units: str, periods: int) -> tuple[np.nd
 def _moments_of(demand: Demand, units: str, periods: int) -> tuple[np.ndarray, np.ndarray]:
     values, probabilities = _random_factor(demand, periods)
     factors = np.outer(_factors(demand, periods), values)
-    rounded = np.zeros(1)
-    if demand.level_sd and units == "integer":
-        units, rounded = "real", np.where(factors > 0, _rounded_share(demand) / 12, 0.0)
     known = _known(demand, periods)
-    distinct, place = np.unique(factors[len(known) :], return_inverse=True)
-    laws = [_law(demand, factor, units) for factor in distinct]
-    of_laws = np.array([[law.mean for law in laws], [law.variance for law in laws]])[:, place.reshape(-1, len(values))]
-    stated = _in_units(known[:, None] * factors[: len(known)], units)
-    centre = np.concatenate([stated, of_laws[0]])
-    spread = np.concatenate([np.zeros_like(stated), of_laws[1]]) + rounded
+    stated, factors = known[:, None] * factors[: len(known)], factors[len(known) :]
+    if demand.level_sd:
+        centre, spread = _unrounded_moments(demand, factors)
+        rounded = _rounded_share(demand) / 12 if units == "integer" else 0.0
+    else:
+        distinct, place = np.unique(factors, return_inverse=True)
+        laws = [_law(demand, factor, units) for factor in distinct]
+        moments = np.array([[law.mean for law in laws], [law.variance for law in laws]])
+        centre, spread = moments[:, place.reshape(factors.shape)]
+        stated, rounded = _in_units(stated, units), 0.0
+    centre = np.concatenate([stated, centre])
+    spread = np.concatenate([np.zeros_like(stated), spread]) + np.where(centre > 0, rounded, 0.0)
     mean = (probabilities * centre).sum(axis=1)
     return mean, (probabilities * (spread + (centre - mean[:, None]) ** 2)).sum(axis=1)
+
+
+def _unrounded_moments(demand: _Checked, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and variance of demand at each factor, without tables: levels have a long tail."""
+    if demand.kind == "intermittent":
+        mean, variance = _unrounded_moments(demand.size, factors)
+        p = demand.probability
+        return p * mean, p * variance + p * (1 - p) * mean**2
+    if demand.kind in COUNTS:
+        mean, dispersion = COUNTS[demand.kind](demand)
+        return mean * factors, mean * factors + dispersion * (mean * factors) ** 2
+    law = _law(demand, 1.0, "real")
+    return law.mean * factors, law.variance * factors**2
 
 
 def _rounded_share(demand: _Checked) -> float:

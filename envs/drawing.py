@@ -331,9 +331,9 @@ def _draw_settings(sheet: Sheet) -> None:
         box = place.tiles[i]
         sheet.write(box.left + 0.1, box.top + 0.43, amount(stage.initial_on_hand), 0.22, weight="bold")
         sheet.write(box.left + 0.1, box.top + 0.82, f"holding cost {amount(stage.holding_cost)}", 0.13)
-    for i, market in network.markets.items():
+    for i in network.markets:
         box = place.markets[i]
-        for k, words in enumerate(in_words(market.demand).split(", ")[:3]):
+        for k, words in enumerate(in_words(network.market_demands[i]).split(", ")[:3]):
             sheet.write(box.centre[0], box.top + 0.36 + 0.18 * k, words, 0.13, align="center", room=box.width - 0.1)
 
 

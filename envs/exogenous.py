@@ -17,8 +17,9 @@ import numpy as np
 from pushpull.envs import demand as demands
 from pushpull.envs import forecast as forecasts
 from pushpull.envs.checks import InputError
-from pushpull.envs.demand_paths import demand_path
-from pushpull.envs.network import Demand, Forecast, Market, Network
+from pushpull.envs.demand_paths import demand_paths
+from pushpull.envs.families import market_demand, mean
+from pushpull.envs.network import Demand, Forecast, Network, Variant
 from pushpull.envs.streams import World, uniforms
 
 
@@ -112,40 +113,30 @@ def draw(network: Network, periods: int, worlds: Sequence[World]) -> Traces:
     worlds = _whole_pairs(worlds)
     horizon = max(market.forecast.horizon for market in network.markets.values())
     traces = Traces.empty(trace_sections(network, horizon), periods, len(worlds))
+    wanted = [periods + market.forecast.horizon - 1 for market in network.markets.values()]
+    paths = demand_paths(network, periods, worlds, wanted)
     for m, (i, market) in enumerate(network.markets.items()):
-        try:
-            traces.demand[:, m], own = _draw_market(market, network.units, periods, worlds, m)
-        except InputError as error:
-            raise error.within(f"stages.{network.stage_names[i]}.market") from None
+        traces.demand[:, m] = paths[m][:periods]
+        own = foresee(market.forecast, market_demand(network, i), network.units, paths[m], periods, worlds, m)
         traces.forecast[:, :, m] = own[:, np.minimum(np.arange(horizon), market.forecast.horizon - 1)]
     return traces
 
 
-def _draw_market(
-    market: Market, units: str, periods: int, worlds: list[World], m: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return demand [T, B] and forecasts [T, H, B] of market number m."""
-    demand, forecast = market.demand, market.forecast
-    if demand is None:
-        raise InputError("demand", "missing; state it, such as {kind: poisson, mean: 10}, or replay a recorded one")
-    targets = periods + forecast.horizon - 1
-    try:
-        drawn = int(max(periods, min(targets, demands.longest_horizon(demand))))
-        path = demand_path(demand, units, drawn, worlds, m)
-        return path[:periods], foresee(forecast, demand, units, path, periods, worlds, m)
-    except InputError as error:
-        raise error.within("demand") from None
-
-
 def foresee(
-    forecast: Forecast, demand: Demand, units: str, path: np.ndarray, periods: int, worlds: list[World], m: int
+    forecast: Forecast,
+    demand: Demand | Variant,
+    units: str,
+    path: np.ndarray,
+    periods: int,
+    worlds: list[World],
+    m: int,
 ) -> np.ndarray:
     """Return the forecasts [T, H, B] of market number m, whose demand path is [S, B], S >= T = `periods`."""
     targets = periods + forecast.horizon - 1
-    mean = demands.mean(demand, units, targets + 1)
-    laws = demands.laws(demand, units, targets) if forecast.kind == "mmfe" else ()
+    expected = mean(demand, units, targets + 1)
+    laws = demands.laws(demand, units, targets) if forecast.kind == "mmfe" and isinstance(demand, Demand) else ()
     noise = uniforms("forecast", m, worlds, targets, forecasts.uniforms_needed(forecast))
-    return forecasts.forecast(forecast, path, mean, noise, laws)
+    return forecasts.forecast(forecast, path, expected, noise, laws)
 
 
 def _whole_pairs(worlds: Sequence[World]) -> list[World]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
@@ -347,6 +347,70 @@ class Demand(Settings):
         return bool(self.autocorrelation or self.random_shocks or self.regimes or self.level_sd)
 
 
+def _shares(field: str, value: Any) -> dict[str, float]:
+    if isinstance(value, (list, tuple)):
+        names = listing(text, at_least=1)(field, value)
+        if len(set(names)) < len(names):
+            raise InputError(field, f"{list(names)} names a market twice; name each once, or give shares")
+        return mapping(number())(field, dict.fromkeys(names, 1 / len(names)))
+    return mapping(number(above=0, high=1))(field, value)
+
+
+@dataclass(frozen=True)
+class Family(Settings):
+    """Demand for a family of products, drawn once and split over the markets of its variants.
+
+    `markets` names the variants' stages, equally popular, or gives each its share of the family's demand. In integer
+    units every customer chooses by the shares (multinomial), in real units the shares divide demand. `spread` makes the
+    shares of a period themselves random (Dirichlet) with variance share x (1 - share) x spread; `share_drift` lets
+    preferences wander, the logarithm of each share by a normal step of that deviation per period.
+    """
+
+    markets: Mapping[str, float] = setting(_shares)
+    demand: Demand = setting(record(Demand))
+    spread: float = setting(number(0, 0.999), 0)
+    share_drift: float = setting(number(0, 10), 0)
+
+    def examine(self):
+        if len(self.markets) < 2:
+            raise InputError("markets", f"{list(self.markets)} is no family; name at least two stages with a market")
+        if abs(sum(self.markets.values()) - 1) > 1e-9:
+            raise InputError("markets", f"shares sum to {sum(self.markets.values()):g}; make them sum to 1")
+
+
+@dataclass(frozen=True)
+class Variant(Settings):
+    """What a market asks for of its family's demand: the part number `place` of all `shares`."""
+
+    family: str = setting(text)
+    demand: Demand = setting(record(Demand))
+    shares: tuple[float, ...] = setting(listing(_share))
+    place: int = setting(_periods)
+    spread: float = setting(_share, 0)
+    share_drift: float = setting(number(0), 0)
+
+    @property
+    def share(self) -> float:
+        """Its share of the family's demand, at first where shares drift."""
+        return self.shares[self.place]
+
+    @property
+    def has_law(self) -> bool:
+        """Whether its family's demand is drawn from a law, not stated or recorded."""
+        return self.demand.has_law
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"family": self.family, "share": self.share, **self.demand.to_dict()}
+
+
+class Process(NamedTuple):
+    """Demand that is drawn together: a market's own, or a family's; `markets` are numbers in `Network.markets`."""
+
+    field: str
+    family: Family | None
+    markets: tuple[int, ...]
+
+
 FORECAST_KINDS: dict[str, tuple[str, ...]] = {
     "true_mean": (),
     "noisy": ("bias", "error", "error_growth"),
@@ -456,6 +520,11 @@ class Stage(Settings):
             raise InputError("initial_owed", f"{self.initial_owed} needs a market that backorders; set it to 0")
 
 
+def _correlation(field: str, value: Any) -> float | tuple[tuple[float, ...], ...]:
+    entry = number(-1, 1)
+    return listing(listing(entry))(field, value) if isinstance(value, (list, tuple)) else entry(field, value)
+
+
 def _sequence(field: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or tuple(value) not in SEQUENCES.values():
         legal = "; ".join(str(list(sequence)) for sequence in SEQUENCES.values())
@@ -469,6 +538,8 @@ class Network(Settings):
 
     Index i runs over stages as declared, j over all sources in the order of their stages. `horizon` is the length of
     an episode in periods; it truncates, unless `horizon_is_real`, when the end of the world is part of the problem.
+    `families` are markets that share one demand; `demand_correlation` is one coefficient between all that is drawn, or
+    a matrix with a row for each market that stands alone and each family, in the order of their first markets.
 
     Raises
     ------
@@ -477,6 +548,8 @@ class Network(Settings):
     """
 
     stages: Mapping[str, Stage] = setting(mapping(record(Stage)))
+    families: Mapping[str, Family] | None = setting(optional(mapping(record(Family))), None)
+    demand_correlation: float | tuple[tuple[float, ...], ...] | None = setting(optional(_correlation), None)
     name: str = setting(text, "network")
     description: str = setting(text, "no description")
     sequence: tuple[str, ...] = setting(_sequence, SEQUENCES["pull_after_demand"])
@@ -518,14 +591,18 @@ class Network(Settings):
     def with_traces_in(self, folder: Path) -> Network:
         """Return the network with trace files found in `folder` named by their full path."""
 
-        def locate(stage: Stage) -> Stage:
-            demand = stage.market.demand if stage.market else None
-            if stage.market is None or demand is None or not (demand.file and (folder / demand.file).is_file()):
-                return stage
-            located = replace(demand, file=str((folder / demand.file).resolve()))
-            return replace(stage, market=replace(stage.market, demand=located))
+        def locate(demand: Demand) -> Demand:
+            there = demand.file and (folder / demand.file).is_file()
+            return replace(demand, file=str((folder / demand.file).resolve())) if there else demand
 
-        return replace(self, stages={name: locate(stage) for name, stage in self.stages.items()})
+        def in_stage(stage: Stage) -> Stage:
+            if stage.market is None or stage.market.demand is None:
+                return stage
+            return replace(stage, market=replace(stage.market, demand=locate(stage.market.demand)))
+
+        stages = {name: in_stage(stage) for name, stage in self.stages.items()}
+        families = {name: replace(own, demand=locate(own.demand)) for name, own in (self.families or {}).items()}
+        return replace(self, stages=stages, families=families or None)
 
     def with_decoupling_point(self, point: str | Sequence[str] | None) -> Network:
         """Return the network decoupled elsewhere; None keeps it as it is."""
@@ -557,6 +634,8 @@ class Network(Settings):
             raise InputError("warm_up", f"{self.warm_up} leaves nothing of horizon {self.horizon}; give less")
         if not self.markets:
             raise InputError("stages", "no stage has a market; give at least one stage a market")
+        self._examine_families()
+        self.correlation  # noqa: B018  refuses a matrix that is none
         self.stage_order  # noqa: B018  refuses a cycle
         for j, source in enumerate(self.sources):
             where = f"stages.{self.stage_names[self.source_stage[j]]}.sources[{self._place[j]}]"
@@ -569,6 +648,31 @@ class Network(Settings):
                     if self.requirements[self.source_stage[j], self.stage_names.index(stage)] == 0:
                         own = self.stage_names[self.source_stage[j]]
                         raise InputError(f"{where}.{field}", f"{stage!r} is not downstream of {own!r}; leave it out")
+
+    def _examine_families(self) -> None:
+        members: dict[str, str] = {}
+        for family, settings in (self.families or {}).items():
+            for name in settings.markets:
+                field = f"families.{family}.markets.{name}"
+                if name not in self.stages or self.stages[name].market is None:
+                    markets = [self.stage_names[i] for i in self.markets]
+                    raise InputError(field, f"{name!r} is no stage with a market; {suggest(name, markets)}")
+                if name in members:
+                    raise InputError(field, f"{name!r} is of family {members[name]!r} already; leave it out of one")
+                members[name] = family
+        for i, market in self.markets.items():
+            name = self.stage_names[i]
+            if name in members and market.demand is not None:
+                raise InputError(
+                    f"stages.{name}.market.demand",
+                    f"{name!r} takes its part of family {members[name]!r}; leave its own demand out, or the family's",
+                )
+            if name in members and market.forecast.kind == "mmfe":
+                raise InputError(
+                    f"stages.{name}.market.forecast.kind",
+                    f"'mmfe' reveals demand of a law of its own, but {name!r} takes its part of family "
+                    f"{members[name]!r}; use kind: noisy",
+                )
 
     def _examine_source(self, name: str, source: Source) -> None:
         for field, stages in (
@@ -727,6 +831,63 @@ class Network(Settings):
     def markets(self) -> dict[int, Market]:
         """The M markets by the index of their stage."""
         return {i: stage.market for i, stage in enumerate(self.stages.values()) if stage.market is not None}
+
+    @cached_property
+    def market_demands(self) -> dict[int, Demand | Variant | None]:
+        """What each market asks for, by the index of its stage: its own demand, its part of a family's, or unknown."""
+        parts = {
+            name: Variant(family, own.demand, tuple(own.markets.values()), place, own.spread, own.share_drift)
+            for family, own in (self.families or {}).items()
+            for place, name in enumerate(own.markets)
+        }
+        return {i: parts.get(self.stage_names[i], market.demand) for i, market in self.markets.items()}
+
+    @cached_property
+    def processes(self) -> tuple[Process, ...]:
+        """Demand that is drawn: of each market, and of each family where its first market stands."""
+        numbers = {self.stage_names[i]: m for m, i in enumerate(self.markets)}
+        found: dict[tuple[str, str], Process] = {}
+        for i, demand in self.market_demands.items():
+            name = self.stage_names[i]
+            if isinstance(demand, Variant):
+                family = (self.families or {})[demand.family]
+                members = tuple(numbers[member] for member in family.markets)
+                found["families", demand.family] = Process(f"families.{demand.family}", family, members)
+            else:
+                found["stages", name] = Process(f"stages.{name}.market", None, (numbers[name],))
+        return tuple(found.values())
+
+    @cached_property
+    def correlation(self) -> np.ndarray | None:
+        """Correlation of the normals behind the demand of the P `processes`, [P, P]; None where none is stated."""
+        stated, many = self.demand_correlation, len(self.processes)
+        if stated is None:
+            return None
+        parts = list(self.market_demands.values())
+        first = [parts[process.markets[0]] for process in self.processes]
+        drawn = np.array([demand is None or demand.has_law for demand in first])
+        if isinstance(stated, tuple):
+            matrix = np.array(stated) if [len(row) for row in stated] == [many] * many else np.empty((0, 0))
+            if matrix.shape != (many, many):
+                raise InputError("demand_correlation", f"not {many} rows of {many}; give one for each market or family")
+            if (matrix != matrix.T).any() or (matrix.diagonal() != 1).any():
+                raise InputError("demand_correlation", "not symmetric with a diagonal of 1; mend it")
+            if ((matrix != np.eye(many)) & ~(drawn[:, None] & drawn)).any():
+                raise InputError(
+                    "demand_correlation", "demand that is stated or replayed has no part in it; put 0 there"
+                )
+        else:
+            if drawn.sum() < 2:
+                raise InputError("demand_correlation", f"{stated} lies between demands that are drawn; leave it out")
+            matrix = np.where(drawn[:, None] & drawn, stated, 0.0)
+            np.fill_diagonal(matrix, 1.0)
+        least = np.linalg.eigvalsh(matrix).min()
+        if least < 1e-9:
+            raise InputError(
+                "demand_correlation",
+                f"{stated!r} is not positive definite (least eigenvalue {least:.3g}); give correlations nearer to 0",
+            )
+        return matrix
 
     @cached_property
     def requirements(self) -> np.ndarray:

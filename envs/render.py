@@ -71,7 +71,7 @@ def describe(network: Network) -> str:
     sources; both need markets that state their demand.
     """
     names, points = network.stage_names, decoupling_points(network)
-    known = all(market.demand is not None for market in network.markets.values())
+    known = all(demand is not None for demand in network.market_demands.values())
     rates = bounds.demand_rates(network) if known else np.full(len(names), np.nan)
     sources = []
     for i in reading_order(network):
@@ -92,7 +92,7 @@ def describe(network: Network) -> str:
             in_words(market.stockout),
             amount(market.backorder_cost),
             amount(market.lost_sale_cost),
-            in_words(market.demand),
+            in_words(network.market_demands[i]),
         ]
         for i, market in network.markets.items()
     ]

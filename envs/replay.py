@@ -17,8 +17,8 @@ from pushpull.envs import accounting
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.backends import resolve
 from pushpull.envs.checks import InputError, number, suggest
-from pushpull.envs.demand import mean
 from pushpull.envs.exogenous import Traces
+from pushpull.envs.families import mean
 from pushpull.envs.network import Network
 from pushpull.envs.rewards import PRESETS
 from pushpull.envs.worlds import make_world
@@ -217,9 +217,9 @@ def _forecast_table(network: Network, periods: int) -> np.ndarray:
     if all(source.lot.rule != "smoothed" for source in network.sources):
         return np.zeros((periods, len(network.markets)))
     means = []
-    for i, market in network.markets.items():
-        if market.demand is None:
+    for i, demand in network.market_demands.items():
+        if demand is None:
             where = f"network.stages.{network.stage_names[i]}.market.demand"
             raise InputError(where, "missing; the smoothed rule orders by its mean, so state it")
-        means.append(mean(market.demand, network.units, periods))
+        means.append(mean(demand, network.units, periods))
     return np.stack(means, axis=1)

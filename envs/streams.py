@@ -11,7 +11,7 @@ import numpy as np
 
 from pushpull.envs.sampling import raw_numbers
 
-STREAMS = {"demand": 0, "forecast": 1, "window": 2, "shocks": 3, "regimes": 4, "level": 5}
+STREAMS = {"demand": 0, "forecast": 1, "window": 2, "shocks": 3, "regimes": 4, "level": 5, "split": 6, "share_drift": 7}
 
 World = tuple[int, int]
 

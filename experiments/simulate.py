@@ -11,10 +11,10 @@ from rich.console import Console
 
 from pushpull.envs import accounting
 from pushpull.envs import demand as demands
-from pushpull.envs.bounds import market_demand
 from pushpull.envs.checks import InputError
 from pushpull.envs.engine import Engine
 from pushpull.envs.exogenous import Traces, foresee
+from pushpull.envs.families import market_demand
 from pushpull.envs.network import Demand, Network
 from pushpull.experiments.agents import Agent, fixed_agent, saved_agents
 from pushpull.experiments.folders import run_folder

@@ -250,6 +250,78 @@ def test_network_is_refused(place, value, words):
     assert_told(caught.value, f"network.{field_of(place)}".rstrip("."), words)
 
 
+# --- markets that move together: Network.from_dict -------------------------------------------------------------------
+
+# Two shops that share the demand of a family, and one that stands alone.
+TOGETHER = {
+    "decoupling_point": "market",
+    "families": {"cola": {"markets": {"can": 0.5, "crate": 0.5}, "demand": {"kind": "poisson", "mean": 5}}},
+    "demand_correlation": 0.5,
+    "stages": {
+        "can": {"sources": [{}], "market": {}},
+        "crate": {"sources": [{}], "market": {}},
+        "juice": {"sources": [{}], "market": {"demand": {"kind": "poisson", "mean": 5}}},
+        "syrup": {"sources": [{}]},
+    },
+}
+COLA, RHO = "families.cola", "demand_correlation"
+TWO, THREE = [[1, 0.5], [0.5, 1]], [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+OWN = {"kind": "poisson", "mean": 2}
+TWICE = {name: {"markets": ["can", other], "demand": OWN} for name, other in (("a", "crate"), ("b", "juice"))}
+
+MARKETS = [
+    # (what is broken, place, value, words...)
+    ("a family that is a list", COLA, ["can"], "['can'] is not a mapping", "give keys such as markets"),
+    ("a family without demand", f"{COLA}.demand", GONE, "missing", "state it"),
+    ("a family of one", f"{COLA}.markets", ["can"], "['can'] is no family", "at least two"),
+    ("a family that names one twice", f"{COLA}.markets", ["can", "can"], "['can', 'can'] names", "each once"),
+    ("shares above 1", f"{COLA}.markets", {"can": 0.75, "crate": 0.75}, "sum to 1.5", "make them sum to 1"),
+    ("a share of 0", f"{COLA}.markets + .can", {"can": 0, "crate": 1}, "0 is out of range", "above 0"),
+    ("a variant that is no stage", f"{COLA}.markets + .cn", ["cn", "crate"], "'cn' is no stage", "mean 'can'?"),
+    ("a variant without a market", f"{COLA}.markets + .syrup", ["syrup", "can"], "'syrup' is no", "valid: can"),
+    ("a market of two families", "families + .b.markets.can", TWICE, "'can' is of family 'a' already", "leave it out"),
+    ("a variant with its own demand", "stages.can.market.demand", OWN, "takes its part", "leave its own demand out"),
+    ("a spread of 1", f"{COLA}.spread", 1, "1 is out of range", "at most 0.999"),
+    ("a negative drift", f"{COLA}.share_drift", -0.1, "-0.1 is out of range", "at least 0"),
+    ("mmfe of a variant", "stages.can.market.forecast + .kind", {"kind": "mmfe"}, "'can' takes its part", "noisy"),
+    ("a correlation above 1", RHO, 1.5, "1.5 is out of range", "at most 1"),
+    ("a correlation of 1", RHO, 1, "1 is not positive definite", "nearer to 0"),
+    ("a correlation in words", RHO, "high", "'high' is not a number", "give a number"),
+    ("a row for every stage", RHO, THREE, "not 2 rows of 2", "one for each market or family"),
+    ("a matrix with a short row", RHO, [[1, 0], [0]], "not 2 rows of 2", "one for each"),
+    ("a matrix that is not symmetric", RHO, [[1, 0.5], [0.4, 1]], "not symmetric", "mend it"),
+    ("variances in the matrix", RHO, [[4, 1], [1, 4]], "4 is out of range", "at most 1"),
+    ("0 in the diagonal", RHO, [[0, 0.5], [0.5, 0]], "a diagonal of 1", "mend it"),
+    ("a matrix of no world", RHO, [[1, -1], [-1, 1]], "not positive definite (least eigenvalue", "nearer to 0"),
+]
+
+
+def test_the_example_of_markets_is_good():
+    for correlation in 0.5, -0.9, TWO, None:
+        Network.from_dict(broken(TOGETHER, RHO, correlation))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    by_name([(name, place, value, words) for name, place, value, *words in MARKETS]),
+)
+def test_markets_are_refused(place, value, words):
+    with pytest.raises(InputError) as caught:
+        Network.from_dict(broken(TOGETHER, place, value))
+    assert caught.value.field.startswith(f"network.{field_of(place)}")
+    assert_told(caught.value, caught.value.field, words)
+
+
+def test_a_correlation_needs_two_demands_that_are_drawn():
+    known = broken(TOGETHER, "families.cola.demand", {"kind": "deterministic", "values": 3})
+    with pytest.raises(InputError) as caught:
+        Network.from_dict(known)
+    assert_told(caught.value, "network.demand_correlation", ("0.5 lies between demands that are drawn", "leave it out"))
+    with pytest.raises(InputError) as caught:
+        Network.from_dict(broken(known, RHO, TWO))
+    assert_told(caught.value, "network.demand_correlation", ("stated or replayed has no part", "put 0 there"))
+
+
 # --- another decoupling point: Network.with_decoupling_point ---------------------------------------------------------
 
 POINTS = [

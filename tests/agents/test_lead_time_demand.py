@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from pushpull.agents.lead_time_demand import LeadTimeDemand, gamma_cdf, gamma_quantile, gamma_shortage
+from pushpull.agents.lead_time_demand import (
+    LeadTimeDemand,
+    correlations,
+    gamma_cdf,
+    gamma_quantile,
+    gamma_shortage,
+)
 from pushpull.envs import Network
 from pushpull.envs.exogenous import draw
 
@@ -106,6 +112,41 @@ def test_levels_of_stock_for_composed_demand_are_at_least_those_without():
             demand = lead_time_demand(plain | composed, forecast)
             assert demand.quantile(3, 0.95) > lead_time_demand(plain).quantile(3, 0.95)
             assert 0 < demand.forecast_variance(0, 3) < np.inf
+
+
+# --- families and correlated markets ----------------------------------------------------------------------------------
+
+
+def twins(**settings):
+    """Return two shops that take their parts of a Poisson family or, by default, ask for their own."""
+    own = {"demand": {"kind": "normal", "mean": 50, "sd": 6}}
+    markets = [{}, {}] if "families" in settings else [own, own]
+    stages = {f"shop{m}": {"sources": [{}], "market": market} for m, market in enumerate(markets)}
+    return Network.from_dict({"decoupling_point": "supply", "stages": stages, "horizon": 60} | settings)
+
+
+@pytest.mark.parametrize("m", [0, 1])
+def test_a_variant_of_a_poisson_family_is_poisson(m):
+    family = {"markets": {"shop0": 0.75, "shop1": 0.25}, "demand": {"kind": "poisson", "mean": 20}}
+    demand = LeadTimeDemand(twins(families={"phones": family}), m)
+    rate = (15, 5)[m]
+    assert demand.rate == pytest.approx(rate)
+    assert demand.moments(3) == pytest.approx((3 * rate, 3 * rate), rel=0.03)
+    for share in 0.2, 0.9, 0.99:
+        assert demand.quantile(3, share) == pytest.approx(stats.poisson.ppf(share, 3 * rate), abs=1)
+    assert demand.forecast_variance(0, 3) == demand.moments(3)[1]
+    np.testing.assert_allclose(demand.profile(4), rate)
+
+
+def test_markets_are_as_correlated_as_stated():
+    np.testing.assert_array_equal(correlations(twins()), np.eye(2))
+    error = 5 / np.sqrt(60_000)
+    tied = correlations(twins(demand_correlation=0.6, units="real"))
+    np.testing.assert_allclose(tied, [[1, 0.6], [0.6, 1]], atol=error)
+    lumpy = {"kind": "negative_binomial", "mean": 20, "sd": 10}
+    family = {"markets": ["shop0", "shop1"], "demand": lumpy}
+    # Cov = (E[D (D - 1)] - E[D]^2) / 4 = 20, Var = 120 / 4 + 10 - 5 = 30
+    np.testing.assert_allclose(correlations(twins(families={"f": family}))[0, 1], 20 / 30, atol=error)
 
 
 # --- forecasts --------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from scipy import integrate, stats
 
 from pushpull.agents.heuristics import BaseStock, ReorderPoint
 from pushpull.agents.lead_time_demand import gamma_shortage
-from pushpull.agents.levels import HIGHEST_SHARE, order_levels, order_up_to, shortfall_moments
+from pushpull.agents.levels import HIGHEST_SHARE, Chain, order_levels, order_up_to, shortfall_moments
 from pushpull.envs import InputError, Network, simulate
 from pushpull.envs.network import SEQUENCES
 
@@ -243,6 +243,18 @@ def test_a_depot_pools_its_shops():
     assert 4 * 20 < pooled < 4 * alone
     short = 4 * gamma_shortage(alone, 20, 20)
     assert gamma_shortage(pooled + 0.5, 80, 80) <= short <= gamma_shortage(pooled - 0.5, 80, 80)
+
+
+@pytest.mark.parametrize(("rho", "pooled"), [(0, 2), (0.5, 3), (-0.9, 0.2)])
+def test_a_depot_pools_what_correlated_shops_need_together(rho, pooled):
+    demand = {"kind": "normal", "mean": 50, "sd": 6}
+    shop = {"sources": [{"inputs": {"depot": 1}}], "market": {"demand": demand, "backorder_cost": 9}}
+    stages = {"depot": {"sources": [{}]}, "north": shop, "south": shop}
+    settings = {"demand_correlation": rho} if rho else {}
+    network = Network.from_dict({"units": "real", "decoupling_point": "supply", "stages": stages} | settings)
+    mean, variance = Chain(network, None, "pull").moments_per_period(0)
+    assert mean == pytest.approx(100)
+    assert variance == pytest.approx(36 * pooled, rel=0.02, abs=0.5)
 
 
 def test_parts_are_counted_in_their_own_units():
