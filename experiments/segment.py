@@ -55,8 +55,8 @@ NEVER = ("pull", "never asked for: keep none")
 class Item(NamedTuple):
     """What is known of an item: demand per period [n], value of a unit, and, or NaN, lead time and what customers wait.
 
-    `lead_time` P is how long it takes from outside supply to the item, `tolerance` D how long may pass until it is
-    there, both in periods.
+    `lead_time` P is how long it takes to get or make the item from what is in stock before it, `tolerance` D how long
+    customers, or what is left of their patience after all later steps, let it take; both in periods.
     """
 
     name: str
@@ -245,8 +245,9 @@ def items_of_network(network: Network) -> list[Item]:
     """Return the stages of a network as items: what customers need of each, drawn from its demand processes.
 
     Demand of a stage that others are made of is that of its markets times the units needed, and the value of a unit is
-    the money tied up in it. The lead time of a stage is the longest from outside supply; its tolerance is what is left
-    of its customers' when all that comes after it is done.
+    the money tied up in it. The lead time is the longest of the stage's sources, its tolerance what is left of its
+    customers' when all that comes after it is done: from the market on upstream, stages whose lead time fits can be
+    made to order, and the first that does not fit has to be in stock (Hoekstra & Romme 1992).
     """
     episodes = math.ceil(SAMPLE / network.horizon)
     drawn = draw(network, network.horizon, [(0, episode) for episode in range(episodes)]).demand
@@ -254,24 +255,14 @@ def items_of_network(network: Network) -> list[Item]:
     for m, i in enumerate(network.markets):
         at_stages[i] = drawn[:, m].T.ravel()
     values = network.unit_values if network.unit_values.any() else np.ones(len(network.stages))
-    needed, lead_times, tolerances = network.requirements @ at_stages, _lead_times(network), _tolerances(network)
+    needed, tolerances = network.requirements @ at_stages, _tolerances(network)
+    times = [source.lead_time + source.order_delay for source in network.sources]
     return [
-        Item(name, needed[i], float(values[i]), float(lead_times[i]), float(tolerances[i]))
+        Item(
+            name, needed[i], float(values[i]), float(max(times[j] for j in network.sources_of[i])), float(tolerances[i])
+        )
         for i, name in enumerate(network.stage_names)
     ]
-
-
-def _lead_times(network: Network) -> np.ndarray:
-    """Return the longest time from outside supply into each stage, [N], in periods."""
-    since = np.zeros(len(network.stages))
-    for i in network.stage_order:
-        since[i] = max(
-            network.sources[j].lead_time
-            + network.sources[j].order_delay
-            + max((since[m] for m, _ in network.inputs[j]), default=0.0)
-            for j in network.sources_of[i]
-        )
-    return since
 
 
 def _tolerances(network: Network) -> np.ndarray:

@@ -149,7 +149,7 @@ def test_segments_by_hand():
 
 
 def test_a_network_is_classed_by_what_its_customers_ask_for():
-    """Phones need 1 board each, boards 2 chips; lead times 8 + 3 + 1; 9 periods of tolerance, less 1 and 3."""
+    """Phones need 1 board each, boards 2 chips; of 9 periods of tolerance phones take 1 and boards 3."""
     settings = load_network("electronics").to_dict()
     for name in ("phone_basic", "phone_plus", "phone_pro"):
         settings["stages"][name]["market"]["tolerance"] = 9
@@ -160,8 +160,8 @@ def test_a_network_is_classed_by_what_its_customers_ask_for():
     assert np.array_equal(items["chip"].demand, 2 * phones)
     assert len(phones) >= module.SAMPLE
     assert {name: (item.lead_time, item.tolerance) for name, item in items.items()} == {
-        "chip": (8, 5), "display": (4, 8), "board": (11, 8),
-        "phone_basic": (12, 9), "phone_plus": (12, 9), "phone_pro": (12, 9),
+        "chip": (8, 5), "display": (4, 8), "board": (3, 8),
+        "phone_basic": (1, 9), "phone_plus": (1, 9), "phone_pro": (1, 9),
     }  # fmt: skip
     assert items["board"].value == pytest.approx(2 * 15 + 10)
     assert items["phone_pro"].value == pytest.approx(40 + 30 + 40)
@@ -170,6 +170,7 @@ def test_a_network_is_classed_by_what_its_customers_ask_for():
 def test_tolerance_is_unknown_where_one_market_does_not_state_it():
     settings = load_network("electronics").to_dict()
     settings["stages"]["phone_pro"]["market"]["tolerance"] = 30
+    del settings["stages"]["phone_plus"]["market"]["tolerance"]
     items = {item.name: item for item in items_of_network(Network.from_dict(settings))}
     assert math.isnan(items["board"].tolerance) and items["phone_pro"].tolerance == 30
 
@@ -185,14 +186,21 @@ def test_the_command_on_the_bakery(pushpull):
         assert word in answer.out
 
 
-def test_the_command_names_a_decoupling_point_that_pushes_what_it_proposes(pushpull):
-    answer = pushpull("segment", "network=electronics")
-    assert answer.code == 0, answer.err
-    assert "As a decoupling point: decoupling_point=[phone_basic,phone_plus,phone_pro]." in answer.out
-    tolerant = [f"network.stages.{name}.market.tolerance=4" for name in ("phone_basic", "phone_plus", "phone_pro")]
+@pytest.mark.parametrize(
+    ("tolerance", "point"),
+    [
+        (0, "[phone_basic,phone_plus,phone_pro]"),  # nobody waits, and demand is smooth
+        (2, "[display,board]"),  # finishing takes 1 of 2, a board 3 of the 1 that is left
+        (4, "[chip,display]"),  # a board just fits
+        (5, "chip"),  # a display too
+        (12, "supply"),  # the broker aside, chips take 8 of the 8 that are left
+    ],
+)
+def test_stock_moves_upstream_as_customers_wait_longer(pushpull, tolerance, point):
+    tolerant = [f"network.stages.phone_{name}.market.tolerance={tolerance}" for name in ("basic", "plus", "pro")]
     answer = pushpull("segment", "network=electronics", *tolerant)
-    assert "As a decoupling point: decoupling_point=[phone_basic,phone_plus,phone_pro]." in answer.out
-    assert "3.00" in answer.out  # P:D, 12 over 4
+    assert answer.code == 0, answer.err
+    assert f"As a decoupling point: decoupling_point={point}." in answer.out
 
 
 def test_what_is_upstream_of_a_pushed_item_is_pushed_too(pushpull, file):
