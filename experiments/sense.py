@@ -46,8 +46,12 @@ def main(settings: SenseSettings, console: Console) -> None:
 
 @dataclass(frozen=True)
 class Axis:
-    """An x axis: its label, the values to begin with, what a value does to a market, and which senses least."""
+    """An x axis: its label, the values to begin with, what a value does to a market, and which senses least.
 
+    `key` is the setting that is to blame where a market cannot be changed.
+    """
+
+    key: str
     label: str
     values: tuple[float, ...]
     check: Callable[[str, Any], float]
@@ -70,6 +74,7 @@ def _with_error(market: Market, error: float, settings: SenseSettings) -> Market
 
 AXES = {
     "forecast_error": Axis(
+        key="forecast",
         label="standard deviation of the forecast's error, as a share of mean demand",
         values=(0, 0.1, 0.2, 0.3, 0.4, 0.5),
         check=number(0),
@@ -95,14 +100,17 @@ def _episodes(settings: SenseSettings, axis: Axis, value: float) -> Any:
 def _variant(settings: SenseSettings, axis: Axis, value: float) -> Network:
     """Return the network with every market changed to a value of the axis."""
     network, stages = settings.network, {}
-    for name, stage in network.stages.items():
-        try:
-            stages[name] = (
-                stage if stage.market is None else replace(stage, market=axis.market(stage.market, value, settings))
-            )
-        except InputError as error:
-            raise InputError(error.field.partition(".")[0], f"at the market of {name!r}, {error.problem}") from error
-    return replace(network, stages=stages)
+    try:
+        for name, stage in network.stages.items():
+            stages[name] = stage
+            if stage.market is not None:
+                try:
+                    stages[name] = replace(stage, market=axis.market(stage.market, value, settings))
+                except InputError as error:
+                    raise error.within(f"stages.{name}.market") from None
+        return replace(network, stages=stages)
+    except InputError as error:
+        raise InputError(axis.key, f"does not fit {error}") from error
 
 
 # --- what the episodes say --------------------------------------------------------------------------------------------

@@ -112,11 +112,22 @@ def test_the_verdict_goes_by_the_interval(sensed, words):
 # --- misuse -----------------------------------------------------------------------------------------------------------
 
 
+def test_variants_of_a_family_cannot_be_foreseen_by_laws_of_their_own(pushpull, runs, tmp_path):
+    market = {"sources": [{}], "market": {}}
+    family = {"markets": ["red", "blue"], "demand": {"kind": "poisson", "mean": 10}}
+    content = {"decoupling_point": "supply", "stages": {"red": market, "blue": market}, "families": {"pens": family}}
+    (tmp_path / "pens.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    answer = pushpull("sense", f"network={tmp_path}/pens.yaml", "agent.base_stock.parameters.service_level=0.9")
+    assert answer.code == 2
+    assert answer.err.startswith("pushpull: forecast: does not fit stages.red.market.forecast.kind: 'mmfe' reveals")
+    assert not runs("sense")
+
+
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
         (["agent=ppo"], "agent.ppo: would learn anew at every value; choose agents that need no training"),
-        (["network=retail"], "forecast: at the market of 'store_4', 'mmfe' reveals demand that is drawn anew"),
+        (["network=retail"], "forecast: does not fit stages.store_4.market.forecast.kind: 'mmfe' reveals demand"),
         (["values=[0,-0.1]"], "values[1]: -0.1 is out of range"),
         (["values=[0,0.0]"], "values: [0, 0.0] names a value twice"),
         (["values=[]"], "values: [] has 0 entries"),
