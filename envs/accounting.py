@@ -1,6 +1,6 @@
 """What a chain costs and how well it serves, from the flows of its periods.
 
-`costs` charges a period's flows by the terms of `COST_TERMS`; `cost` is their sum and profit is revenue less cost.
+`costs` charges a period's flows by the network's cost terms; `cost` is their sum and profit is revenue less cost.
 `Totals` adds periods up, and `KPIS` holds every key performance indicator once, as a formula over totals; `RATIOS` of
 sums are also told while an episode runs, and `STAGE_KPIS` are those that every stage has for itself.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pushpull.envs.dynamics import Array, Flows
-from pushpull.envs.network import COST_TERMS, Network
+from pushpull.envs.network import COST_TERMS, FEATURE_COST_TERMS, Network
 
 
 def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
@@ -53,7 +53,7 @@ class Totals:
 
     periods: np.ndarray  # [B] counted periods
     revenue: np.ndarray  # [B] money
-    costs: np.ndarray  # [terms, B] money, in the order of COST_TERMS
+    costs: np.ndarray  # [terms, B] money, in the order of `Network.cost_terms`
     discounted_profit: np.ndarray  # [B] money, every period of the episode, the first at weight 1
     demand: np.ndarray  # [N, B] units
     shipped: np.ndarray  # [N, B] units
@@ -76,7 +76,7 @@ PER_SOURCE = ("in_process", "start", "order", "order_squared")
 
 def no_totals(network: Network, batch: int) -> Totals:
     """Return totals of no period at all."""
-    rows = {"costs": (len(COST_TERMS),)}
+    rows = {"costs": (len(network.cost_terms),)}
     rows |= {name: () for name in ("periods", "revenue", "discounted_profit")}
     rows |= {name: (len(network.sources),) for name in PER_SOURCE}
     return Totals(
@@ -97,7 +97,7 @@ def add_period(
     period = {
         "periods": 1.0,
         "revenue": earned,
-        "costs": np.stack([cost[term] for term in COST_TERMS]),
+        "costs": np.stack(list(cost.values())),
         "orders": asked,
         "orders_in_full": asked & (flows.shipped_on_time >= flows.demand),
         "ready": flows.on_hand > 0,
@@ -144,11 +144,12 @@ class Ratio:
 
     def _rows(self, network: Network, name: str) -> tuple[str, list[int]]:
         if name.startswith("cost."):
-            return "costs", [COST_TERMS.index(name.removeprefix("cost."))]
+            term = name.removeprefix("cost.")
+            return "costs", [network.cost_terms.index(term)] if term in network.cost_terms else []
         if name in ("periods", "revenue"):
             return name, [0]
         if name == "costs":
-            return name, list(range(len(COST_TERMS)))
+            return name, list(range(len(network.cost_terms)))
         if name in PER_SOURCE:
             return name, list(range(len(network.sources)))
         return name, list(network.markets) if self.markets else list(range(len(network.stages)))
@@ -251,9 +252,24 @@ STAGE_KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
 }
 
 
+# KPIs that only some networks have, and which: those of features.
+ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
+    f"cost.{term}": stated for term, stated in FEATURE_COST_TERMS.items()
+}
+
+
+def ratios(network: Network) -> dict[str, Ratio]:
+    """Return the ratios of sums that a network has, by name."""
+    return {name: ratio for name, ratio in RATIOS.items() if name not in ONLY_WHERE or ONLY_WHERE[name](network)}
+
+
 def kpis(network: Network, totals: Totals) -> dict[str, np.ndarray]:
-    """Return every KPI, [B] each."""
-    return {name: formula(network, totals) for name, formula in KPIS.items()}
+    """Return every KPI of the network, [B] each."""
+    return {
+        name: formula(network, totals)
+        for name, formula in KPIS.items()
+        if name not in ONLY_WHERE or ONLY_WHERE[name](network)
+    }
 
 
 def stage_kpis(network: Network, totals: Totals) -> dict[str, np.ndarray]:
@@ -313,9 +329,11 @@ def forecast_kpis(demand: np.ndarray, forecast: np.ndarray, counted: np.ndarray)
     return {name: formula(demand, forecast, counted[:, None]) for name, formula in FORECAST_KPIS.items()}
 
 
-TOLD = (*(f"period.cost.{term}" for term in COST_TERMS), "period.revenue", *RATIOS)
+def told_names(network: Network) -> tuple[str, ...]:
+    """Name what is told after every period: its money, and the ratios of the episode so far."""
+    return (*(f"period.cost.{term}" for term in network.cost_terms), "period.revenue", *ratios(network))
 
 
 def tell(network: Network, cost: Mapping[str, np.ndarray], earned: np.ndarray, totals: Totals) -> np.ndarray:
-    """Return what is told after every period, [len(TOLD), B]: its money, and the ratios of the episode so far."""
-    return np.stack([*cost.values(), earned, *(ratio(network, totals) for ratio in RATIOS.values())])
+    """Return what `told_names` names, [len(told_names), B]."""
+    return np.stack([*cost.values(), earned, *(ratio(network, totals) for ratio in ratios(network).values())])

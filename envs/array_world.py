@@ -110,7 +110,7 @@ class ArrayWorld:
 
     @property
     def told(self) -> np.ndarray:
-        """What is told after every period, [len(TOLD), B]."""
+        """What is told after every period, [len(told_names), B]."""
         return accounting.tell(self.network, self.costs, self.revenue, self.totals)
 
     @property

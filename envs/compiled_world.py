@@ -60,6 +60,7 @@ class CompiledWorld:
         self._tables = kernel.pack(network, self._dtype, vectors, disrupted)
         self._seen: np.ndarray | None = None
         self._told: np.ndarray | None = None
+        self._told_rows = len(accounting.told_names(network))
         self._dimensions, self._discount = len(vectors.seen), float(network.discount)
         lanes = min(batch, kernel.LANES)
         blocks = -(-batch // lanes)
@@ -99,7 +100,7 @@ class CompiledWorld:
         paid = np.empty(self.batch)
         seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
         # Who asked what the last period told will ask again; for others, telling would cost as much as the period.
-        told = np.empty((len(accounting.TOLD), 0 if self._told is None else self.batch))
+        told = np.empty((self._told_rows, 0 if self._told is None else self.batch))
         refused = kernel.step(
             *self._tables, *self._batch_arrays, traces.table, vectors, self._discount, paid, seen, told
         )
@@ -125,9 +126,9 @@ class CompiledWorld:
 
     @property
     def told(self) -> np.ndarray:
-        """What is told after every period, [len(TOLD), B]."""
+        """What is told after every period, [len(told_names), B]."""
         if self._told is None:
-            self._told = np.empty((len(accounting.TOLD), self.batch))
+            self._told = np.empty((self._told_rows, self.batch))
             kernel.report(self._tables.ints, self._tables.scales, self._rows, self._totals, self._told)
         return self._told
 
@@ -168,7 +169,7 @@ class CompiledWorld:
     @property
     def costs(self) -> dict[str, np.ndarray]:
         """The last period's cost by term, [B] each."""
-        return dict(zip(accounting.COST_TERMS, self._section(kernel.COSTS), strict=True))
+        return dict(zip(self.network.cost_terms, self._section(kernel.COSTS), strict=True))
 
     @property
     def revenue(self) -> np.ndarray:
@@ -200,7 +201,7 @@ def _vectors(
 ) -> kernel.Vectors:
     """Say what a task's vectors stand for, in rows of the kernel's blocks."""
     n, entries, none = len(network.stages), len(space.entries), np.zeros(0)
-    cost_row = {term: first[kernel.COSTS] + k for k, term in enumerate(accounting.COST_TERMS)}
+    cost_row = {term: first[kernel.COSTS] + k for k, term in enumerate(network.cost_terms)}
     paid: list[tuple[int, float]] = []
     for term, weight in weights.items():
         if term == "revenue":
@@ -209,8 +210,8 @@ def _vectors(
             paid += [(row, weight) for row in cost_row.values()]
         elif term in UNITS:
             paid += [(first[kernel.FLOWS[term]] + i, weight) for i in range(n)]
-        else:
-            paid.append((cost_row[term.removeprefix("cost.")], weight))
+        elif (name := term.removeprefix("cost.")) in cost_row:
+            paid.append((cost_row[name], weight))
     normalised = space.form == "normalised"
     return kernel.Vectors(
         low=space.low if normalised else np.zeros(entries),
@@ -220,7 +221,7 @@ def _vectors(
         factor=none if observation is None else observation.factors,
         floor=none if observation is None else observation.low,
         ceiling=none if observation is None else observation.high,
-        told=[_told(network, total_rows, ratio) for ratio in accounting.RATIOS.values()],
+        told=[_told(network, total_rows, ratio) for ratio in accounting.ratios(network).values()],
     )
 
 

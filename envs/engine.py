@@ -181,7 +181,7 @@ class Engine:
 
     @property
     def told(self) -> np.ndarray:
-        """The last period's money and the ratios of the episodes so far, [len(accounting.TOLD), B]."""
+        """The last period's money and the ratios of the episodes so far, [len(accounting.told_names), B]."""
         return self._world.told
 
     def kpis(self) -> dict[str, np.ndarray]:

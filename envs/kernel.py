@@ -19,7 +19,6 @@ from pushpull.envs.exogenous import first_trace_rows
 from pushpull.envs.network import ACTION_COLUMNS, COST_TERMS, MODES, Network
 
 LANES = 128
-TERMS = len(COST_TERMS)
 entry_point = njit(cache=True, nogil=True, error_model="numpy")
 _INTERNAL: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called by compiled code only: compiles faster
 compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
@@ -30,13 +29,13 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
 (N, J, M, K, D, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED,
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
- SEES_POSITIONS,
+ SEES_POSITIONS, TERMS, COST_ROWS,
  OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_FORECAST,  # first rows of the outside world
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT, SHORTFALL,
  IN_PROCESS, COSTS, REVENUE, ROWS,  # first rows of a block's sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(62)
+ HEAD) = range(64)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  SOURCE_INTS) = range(22)
@@ -100,7 +99,7 @@ def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], di
     kept = {
         ON_HAND: n, OWED: n, PENDING: j, PIPELINE: sum(network.pipeline_rows), IN_TRANSIT: sum(network.order_delays),
         DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j, IN_PROCESS: j,
-        COSTS: TERMS, REVENUE: 1, ROWS: 0,
+        COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
     }  # fmt: skip
     scratch = {
         QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0, FORESEEN: n, POSITION: n, NEED: n,
@@ -190,6 +189,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[FORECASTS] = any(source.lot.rule == "smoothed" for source in network.sources)
     head[SEES_POSITIONS] = any(FIRST_TRANSIT < what <= FIRST_POSITION for what in vectors.seen)
     head[WARM_UP] = network.warm_up
+    head[TERMS] = len(network.cost_terms)
     head[PAID_COUNT] = len(vectors.paid)
     head[TOLD_COUNT] = len(vectors.told)
     told = [term for part, whole, _ in vectors.told for term in (*part, *whole)]
@@ -197,6 +197,9 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         STAGES: stages.ravel(), ORDER: network.stage_order, MARKETS: list(network.markets),
         LISTED: [m for m, _ in lists], ENTRIES: np.ravel(entries), PAID: [row for row, _ in vectors.paid],
         SEEN: vectors.seen,
+        COST_ROWS: [
+            rows[COSTS] + network.cost_terms.index(term) if term in network.cost_terms else -1 for term in COST_TERMS
+        ],
         TOLD: [*np.ravel([(len(part), len(whole)) for part, whole, _ in vectors.told]), *(row for row, _ in told)],
     }  # fmt: skip
     ints = [head, sources.ravel()]
@@ -724,10 +727,10 @@ def advance(ints, rows, work):
 
 @compiled
 def charge(ints, rates, rows):
-    """Cost by term, in the order of COST_TERMS, and revenue."""
+    """Cost by term, in the order of `Network.cost_terms`, and revenue."""
     holding, pipeline, backorder, lost_sale, production, fixed, shortfall = range(7)
     lanes, zero, tolerance, cost = rows.shape[1], rows.dtype.type(0), rates[0], ints[COSTS]
-    for row in range(cost, cost + TERMS + 1):
+    for row in range(cost, ints[REVENUE] + 1):
         for e in range(lanes):
             rows[row, e] = 0
     for i in range(ints[N]):
@@ -786,7 +789,7 @@ def step(ints, rates, scales, rows, totals, work, clock, outside, actions, disco
         Receives the rewards.
     seen : ndarray of float32 [D, B]
         Receives the observations at the start of the next period.
-    told : ndarray of float64 [TERMS + 1 + ratios, B], or nothing
+    told : ndarray of float64 [terms + 1 + ratios, B], or nothing
         Receives the period's cost by term and revenue, and the ratios of the episode so far, where they are wanted.
 
     Returns
@@ -906,7 +909,7 @@ def fill_rules(ints, rates, rows, work, released, levels):
 
 @entry_point
 def report(ints, scales, rows, totals, told):
-    """Write what is told after a period, [TERMS + 1 + ratios, B]."""
+    """Write what is told after a period, [terms + 1 + ratios, B]."""
     lanes = rows.shape[2]
     for block in range(rows.shape[0]):
         tell(ints, scales, rows[block], totals[block], told, block * lanes)
@@ -1050,7 +1053,7 @@ def sum_echelon(ints, rates, i, work, total):
 def tell(ints, scales, rows, totals, told, first):
     """Write the period's money, and the ratios of the episode so far."""
     width = min(rows.shape[1], told.shape[1] - first)
-    for row in range(TERMS + 1):
+    for row in range(ints[TERMS] + 1):
         money, entry = ints[COSTS] + row, told[row, first : first + width]
         for e in range(width):
             entry[e] = rows[money, e]
@@ -1067,14 +1070,14 @@ def tell(ints, scales, rows, totals, told, first):
                 below += 0.0 if term < middle else units
                 term += 1
                 weight += 1
-            told[TERMS + 1 + k, first] = above / below if below > 0 else scales[empties + k]
+            told[ints[TERMS] + 1 + k, first] = above / below if below > 0 else scales[empties + k]
         return
     part, whole = np.zeros(width), np.zeros(width)
     for k in range(ints[TOLD_COUNT]):
         parts, wholes = ints[ints[TOLD] + 2 * k], ints[ints[TOLD] + 2 * k + 1]
         add_up(ints, scales, totals, term, weight, parts, part)
         add_up(ints, scales, totals, term + parts, weight + parts, wholes, whole)
-        entry = told[TERMS + 1 + k, first : first + width]
+        entry = told[ints[TERMS] + 1 + k, first : first + width]
         for e in range(width):
             entry[e] = part[e] / whole[e] if whole[e] > 0 else scales[empties + k]
         term += parts + wholes
@@ -1097,17 +1100,17 @@ def tally(ints, rows, totals, clock, discount):
     """Add the period to the totals, whose rows follow the fields of `accounting.Totals`."""
     n, sources, warm_up = ints[N], ints[J], ints[WARM_UP]
     first_of = np.int64(2)  # the first rows: periods, revenue, then costs, discounted profit, and units
-    profit = first_of + TERMS
+    profit = first_of + ints[TERMS]
     if discount == 1.0:
         for e in range(clock.size):
             totals[profit, e] += rows[ints[REVENUE], e]
-        for row in range(ints[COSTS], ints[COSTS] + TERMS):
+        for row in range(ints[COSTS], ints[REVENUE]):
             for e in range(clock.size):
                 totals[profit, e] -= rows[row, e]
     else:
         for e in range(clock.size):
             earned = np.float64(rows[ints[REVENUE], e])
-            for row in range(ints[COSTS], ints[COSTS] + TERMS):
+            for row in range(ints[COSTS], ints[REVENUE]):
                 earned -= rows[row, e]
             totals[profit, e] += earned * discount ** clock[e]
     counted = 0
@@ -1119,7 +1122,7 @@ def tally(ints, rows, totals, clock, discount):
     for e in range(clock.size):  # true and false add 1 and 0: no branch, whose outcome differs from lane to lane
         totals[0, e] += clock[e] >= warm_up
     sum_up(rows, ints[REVENUE], totals, 1, 1, clock, warm_up, everywhere)
-    sum_up(rows, ints[COSTS], totals, first_of, TERMS, clock, warm_up, everywhere)
+    sum_up(rows, ints[COSTS], totals, first_of, ints[TERMS], clock, warm_up, everywhere)
     at = profit + 1
     for m in range(ints[M]):  # what only stages with a market have
         i = ints[ints[MARKETS] + m]

@@ -8,7 +8,7 @@ that a decoupling point implies, and how much of each stage one unit of another 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,9 @@ SEQUENCES = {
 }
 MODES = ("push", "pull", "mixed")
 ACTION_COLUMNS = ("quantity", "threshold", "gap")
-COST_TERMS = ("holding", "pipeline", "backorder", "lost_sale", "production", "fixed", "shortfall")
+COMMON_COST_TERMS = ("holding", "pipeline", "backorder", "lost_sale", "production", "fixed", "shortfall")
+FEATURE_COST_TERMS: dict[str, Callable[[Network], bool]] = {}  # further terms, and which networks have them
+COST_TERMS = (*COMMON_COST_TERMS, *FEATURE_COST_TERMS)
 ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
 EVERY_BOUNDARY = "all"  # a comparison's word for all decoupling points, so no stage's name either
 
@@ -750,6 +752,11 @@ class Network(Settings):
             for name, stage in self.stages.items()
             for source in stage.sources
         )
+
+    @cached_property
+    def cost_terms(self) -> tuple[str, ...]:
+        """Names of the terms that cost is the sum of: the common ones, and those of features that are stated."""
+        return (*COMMON_COST_TERMS, *(term for term, stated in FEATURE_COST_TERMS.items() if stated(self)))
 
     @cached_property
     def action_columns(self) -> tuple[tuple[str, ...], ...]:

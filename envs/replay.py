@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from pushpull.envs import accounting
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.backends import resolve
 from pushpull.envs.checks import InputError, number, suggest
@@ -129,7 +128,7 @@ def replay(
         record = {key: value[:, 0].copy() for key, value in vars(world.flows).items()}
         record |= {"cost": {term: value[0] for term, value in world.costs.items()}, "revenue": world.revenue[0]}
         periods.append(record)
-    cost = {term: np.array([p["cost"][term] for p in periods]) for term in accounting.COST_TERMS}
+    cost = {term: np.array([p["cost"][term] for p in periods]) for term in network.cost_terms}
     rows = {key: len(network.stages) for key in ("demand", "shipped", "lost", "on_hand", "owed")}
     rows |= {key: len(network.sources) for key in ("order", "start", "receipt", "shortfall")}
     return History(

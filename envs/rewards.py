@@ -50,7 +50,7 @@ def rewards(
         elif term in UNITS:
             value = getattr(flows, term).sum(axis=0)
         else:
-            value = costs[term.removeprefix("cost.")]
+            value = costs.get(term.removeprefix("cost."), 0.0)  # a term of a feature that the network does not state
         total = total + weight * value
     return total
 

@@ -122,7 +122,7 @@ def rollout(
         earned.append(accounting.revenue(network, flows))
         moved.append(flows)
         last_demand = demand[t]
-    costs = {term: torch.stack([cost[term] for cost in charged]) for term in accounting.COST_TERMS}
+    costs = {term: torch.stack([cost[term] for cost in charged]) for term in network.cost_terms}
     return Rollout(costs, torch.stack(earned), moved, state)
 
 

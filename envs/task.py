@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pushpull.envs.accounting import TOLD
+from pushpull.envs.accounting import told_names
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.engine import Engine
@@ -67,7 +67,7 @@ class Task:
         self.observation = Observation(self.network, **_observation_settings(observation))
         scale = reward_scale(self.network) if scale_reward else 1.0
         weights = {term: weight / scale for term, weight in reward_weights(reward).items()}
-        self.info_keys = ("seed", "period", *TOLD)
+        self.info_keys = ("seed", "period", *told_names(self.network))
         self.engine = Engine(
             self.network, num_envs, periods, backend, dtype, self.action_space, self.observation, weights
         )

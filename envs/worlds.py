@@ -50,7 +50,7 @@ class World(Protocol):
 
     @property
     def told(self) -> np.ndarray:
-        """What is told after every period, [len(TOLD), B], in an array of its own."""
+        """What is told after every period, [len(told_names), B], in an array of its own."""
         ...
 
     def begin(self, which: np.ndarray) -> None:

@@ -107,7 +107,7 @@ def _log(episodes: pd.DataFrame, folder: Path, last_step: int) -> None:
     names = episodes["agent"] if "boundary" not in episodes else episodes["agent"] + "@" + episodes["boundary"]
     for agent, rows in episodes.groupby(names, sort=False):
         writer = Writer(str(folder / str(agent)))
-        for name in (*KPIS, *FORECAST_KPIS):
+        for name in rows.columns.intersection([*KPIS, *FORECAST_KPIS]):
             for step in {0, last_step}:
                 writer.add_scalar(f"supply/{name}", rows[name].mean(), step)
         writer.close()

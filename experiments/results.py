@@ -32,7 +32,7 @@ def comparison(episodes: Any) -> Any:
     pandas.DataFrame
         Columns ``agent``, ``learned``, ``reference`` (whether differences are taken to it), ``unit`` (what the
         interval is over), ``observations``, ``training_seconds``, and for ``difference`` and each of
-        `MEASURES` the mean, MEASURE_low and MEASURE_high.
+        `MEASURES` that the episodes tell the mean, MEASURE_low and MEASURE_high.
     """
     fixed = episodes[episodes["training_seed"].isna()]
     best = None if fixed.empty else str(fixed.groupby("agent")["profit"].mean().idxmax())
@@ -48,7 +48,7 @@ def comparison(episodes: Any) -> Any:
 def measured(own: Any, measures: Sequence[str]) -> dict[str, Any]:
     """Return a row of a table from the episodes of one agent, whose column ``reference`` is the profit to compare with.
 
-    It has ``learned``, ``unit``, ``observations`` and ``training_seconds``, and for ``difference`` and each measure the
+    It has ``learned``, ``unit``, ``observations``, ``training_seconds``, and for ``difference`` and each measure told the
     mean, MEASURE_low and MEASURE_high.
     """
     seeds = own.groupby("training_seed")
@@ -61,7 +61,7 @@ def measured(own: Any, measures: Sequence[str]) -> dict[str, Any]:
         "training_seconds": seeds["training_seconds"].first().mean(),
     }
     estimates = {"difference": paired_difference(observed["profit"], observed["reference"])}
-    estimates |= {measure: estimate(observed[measure]) for measure in measures}
+    estimates |= {measure: estimate(observed[measure]) for measure in measures if measure in observed}
     for measure, values in estimates.items():
         row |= {measure: values.mean, f"{measure}_low": values.low, f"{measure}_high": values.high}
     return row

@@ -141,7 +141,7 @@ def curves(episodes: Any, over: str, unsensed: float) -> Any:
         reference = own[own[over] == unsensed].set_index("world")["cost"]
         for value, observed in own.groupby(over):
             estimates = {"saving": paired_difference(observed["world"].map(reference), observed["cost"])}
-            estimates |= {measure: estimate(observed[measure]) for measure in MEASURES}
+            estimates |= {measure: estimate(observed[measure]) for measure in MEASURES if measure in observed}
             row = {"agent": agent, over: value, "observations": len(observed)}
             for measure, made in estimates.items():
                 row |= {measure: made.mean, f"{measure}_low": made.low, f"{measure}_high": made.high}
