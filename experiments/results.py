@@ -48,8 +48,8 @@ def comparison(episodes: Any) -> Any:
 def measured(own: Any, measures: Sequence[str]) -> dict[str, Any]:
     """Return a row of a table from the episodes of one agent, whose column ``reference`` is the profit to compare with.
 
-    It has ``learned``, ``unit``, ``observations``, ``training_seconds``, and for ``difference`` and each measure told the
-    mean, MEASURE_low and MEASURE_high.
+    It has ``learned``, ``unit``, ``observations``, ``training_seconds``, and for ``difference`` and each measure that
+    the episodes tell the mean, MEASURE_low and MEASURE_high.
     """
     seeds = own.groupby("training_seed")
     several = seeds.ngroups > 1
