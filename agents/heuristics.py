@@ -40,6 +40,7 @@ from pushpull.envs.observations import View
 from pushpull.envs.rules import Rules
 from pushpull.envs.simulate import simulate
 
+TRIALS = 200  # episodes on which boundaries are tried
 _SEED = number(0, 2**63, whole=True)
 _UNITS = number(0)
 _PERIODS = optional(number(0, whole=True))
@@ -297,10 +298,9 @@ def best_decoupled(network: Network, policy_on: Callable[[Network], Acts]) -> Ne
     """Return the network with its mixed sources decoupled where a policy earns most, on average over trial worlds."""
     chain = unmixed(network)
     candidates = [chain.with_decoupling_point(point) for point in boundaries(chain)]
-    episodes = len(TRIAL_WORLDS)
 
     def earned(candidate: Network) -> float:
-        return simulate(candidate, policy_on(candidate), episodes, TRIAL_WORLDS[0])["profit"].mean()
+        return simulate(candidate, policy_on(candidate), TRIALS, TRIAL_WORLDS[0])["profit"].mean()
 
     return max(candidates, key=earned)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pushpull.agents import AGENTS, POLICIES, make_policy
-from pushpull.agents.heuristics import PushPull
+from pushpull.agents.heuristics import TRIALS, PushPull
 from pushpull.agents.lead_time_demand import TRIAL_WORLDS
 from pushpull.envs import Network, load_network, network_names, simulate
 from pushpull.envs.actions import ActionSpace
@@ -482,7 +482,7 @@ def test_with_a_learned_decoupling_point_the_hybrid_finds_the_boundary_that_earn
     earned = {}
     for point in boundaries(network):
         decoupled = network.with_decoupling_point(point)
-        table = simulate(decoupled, make_policy("push_pull", decoupled), len(TRIAL_WORLDS), TRIAL_WORLDS[0])
+        table = simulate(decoupled, make_policy("push_pull", decoupled), TRIALS, TRIAL_WORLDS[0])
         earned[decoupled.modes] = table["profit"].mean()
     assert len(set(earned.values())) > 5
     assert earned[policy.decoupled.modes] == max(earned.values())
