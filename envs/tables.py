@@ -337,6 +337,16 @@ def _read_folder(folder: Path) -> dict[str, Table]:
     return tables
 
 
+def columns_of(table: str) -> list[str]:
+    """Return the columns that a table of `LAYOUTS` may have, settings inside settings of the same kind but once."""
+    layout = LAYOUTS[table]
+    return [
+        *layout.required,
+        *layout.optional,
+        *(key for key in _schema(layout.settings) if key.partition(".")[0] not in layout.elsewhere),
+    ]
+
+
 def _check_columns(layout: Layout, table: Table) -> None:
     for column in layout.required:
         if column not in table.columns:
@@ -347,7 +357,7 @@ def _check_columns(layout: Layout, table: Table) -> None:
             continue
         own = column.partition(".")[0]
         if layout.settings is None or own in layout.elsewhere or not _in_schema(layout.settings, column):
-            known = [*keys, *(key for key in _schema(layout.settings) if key not in layout.elsewhere)]
+            known = columns_of(table.file.removesuffix(".csv"))
             raise InputError(
                 table.file,
                 f"column {column!r} is unknown; {suggest(column, known)}; a column of your own begins with #",

@@ -236,20 +236,24 @@ def closings(dated: list[Dated]) -> list[tuple[int, Finding]]:
     If items were 0 independently of each other, each as often as it is, all would be on n times the product of their
     shares of zeros among n dates; below `CHANCE` the place is taken to have been closed.
     """
-    rows: dict[int, list[tuple[Dated, int]]] = {}
+    dates, busy = set(), set()
     for own in dated:
-        for k, number in enumerate(own.numbers):
-            if number is not None and not np.isnan(own.quantities[k]):
-                rows.setdefault(number, []).append((own, k))
+        dates.update(own.numbers)
+        busy.update(own.numbers[k] for k in np.flatnonzero(own.quantities > 0))
+    quiet: dict[int, list[tuple[Dated, int]]] = {}
+    for own in dated:
+        for k in np.flatnonzero(own.quantities == 0):
+            number = own.numbers[k]
+            if number is not None and number not in busy:
+                quiet.setdefault(number, []).append((own, int(k)))
     shares = {own.series.name: float(np.mean(own.quantities == 0)) for own in dated}
     found = []
-    for number, members in sorted(rows.items()):
-        if len(members) > 1 and all(own.quantities[k] == 0 for own, k in members):
-            expected = len(rows) * np.prod([shares[own.series.name] for own, _ in members])
-            if expected < CHANCE:
-                own, k = members[0]
-                words = f"none of {len(members)} items was sold: closed?"
-                found.append((number, _finding(own, k, "closing", words)._replace(item="all")))
+    for number, members in sorted(quiet.items()):
+        expected = len(dates) * np.prod([shares[own.series.name] for own, _ in members])
+        if len(members) > 1 and expected < CHANCE:
+            own, k = members[0]
+            words = f"none of {len(members)} items was sold: closed?"
+            found.append((number, _finding(own, k, "closing", words)._replace(item="all")))
     return found
 
 

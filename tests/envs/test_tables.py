@@ -1,5 +1,6 @@
 """A network comes back from its tables unchanged, whatever it holds; what is wrong in a table is named by its cell."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import given
 
 from pushpull.envs import InputError, Network, load_network, network_names
 from pushpull.envs import tables as module
-from pushpull.envs.checks import Settings, build, listing, number, optional, record, setting, text
+from pushpull.envs.checks import Settings, build, listing, mapping, number, optional, record, setting, text
 from pushpull.envs.demand import read_trace
 from pushpull.envs.network import Demand
 from pushpull.envs.tables import read_csv, read_tables, source_places, tables_of, write_tables
@@ -126,6 +127,7 @@ class Later(Settings):
     limit: float | None = setting(optional(number(0)), 7)
     tags: tuple[str, ...] = setting(listing(text), ())
     from_: str = setting(text, "x")
+    machines: Mapping[str, Wear] | None = setting(optional(mapping(record(Wear))), None)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,8 @@ class Later(Settings):
         {"from": "null"},
         {"tags": ["a, b"]},
         {"tags": ["7"]},
+        {"machines": {}},
+        {"machines": {"saw: big": {"share": 1}, "7": {"at": None}}},
         {"tags": ["[7]", "null"]},
     ],
 )
@@ -147,11 +151,11 @@ def test_settings_of_another_day_have_their_cells(given):
     """Cells follow from the settings class alone; records of nothing but defaults and nulls are told apart."""
     settings = build(Later, given, "later")
     cells = module._cells(settings)
-    reading, mapping = module._Reading({}), {}
+    reading, found = module._Reading({}), {}
     row = module.Row(2, cells)
-    reading._fill(mapping, "later", module.Table("later.csv", list(cells), [row]), row, Later)
-    assert mapping == settings.to_dict()
-    assert build(Later, mapping, "later") == settings
+    reading._fill(found, "later", module.Table("later.csv", list(cells), [row]), row, Later)
+    assert found == settings.to_dict()
+    assert build(Later, found, "later") == settings
 
 
 # --- histories --------------------------------------------------------------------------------------------------------

@@ -2,14 +2,15 @@
 
 import csv
 import io
+import math
 from datetime import date, timedelta
 from itertools import product
 
 import numpy as np
 import pytest
 
-from pushpull.experiments.check_data import check, expected_runs, modified_z_scores
-from pushpull.experiments.histories import read_histories
+from pushpull.experiments.check_data import CHANCE, Dated, check, expected_runs, modified_z_scores, suspicious_zeros
+from pushpull.experiments.histories import Series, read_histories
 
 
 def kinds_of(path, **named):
@@ -142,6 +143,22 @@ def test_expected_runs_are_counted_right():
         runs = "".join(map(str, history)).split("1")
         total += chance * sum(len(run) >= length for run in runs)
     assert expected_runs(length, periods, share) == pytest.approx(total)
+
+
+def test_chance_alone_is_seldom_suspected():
+    """Of 300 items asked for by a Poisson law, at most about `CHANCE` have a run of zeros that is told."""
+    generator = np.random.default_rng(7)
+    sold = [generator.poisson(mean, 200) for mean in (0.3, 1, 3) for _ in range(100)]
+    found = sum(any(suspicious_zeros(_dated(units))) for units in sold)
+    assert found <= 300 * CHANCE + 3 * math.sqrt(300 * CHANCE)
+    out = sum(any(suspicious_zeros(_dated(np.where(np.arange(200) // 40 == 2, 0, units)))) for units in sold)
+    assert out == 300  # 40 periods without stock
+
+
+def _dated(units):
+    rows = list(range(2, 2 + len(units)))
+    series = Series("x", rows, [""] * len(rows), [str(number) for number in units])
+    return Dated(series, [None] * len(rows), np.asarray(units, dtype=float), None)
 
 
 def test_modified_z_scores_by_hand():

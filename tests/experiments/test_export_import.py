@@ -1,8 +1,10 @@
 """export and import: a network goes out as tables and comes back, as a user would do it in an empty folder."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +12,7 @@ import yaml
 from pushpull.envs import load_network, network_names, simulate
 from pushpull.envs.network import Network
 from pushpull.envs.rules import Rules
+from pushpull.envs.tables import LAYOUTS, columns_of
 
 from .conftest import read_table
 
@@ -147,10 +150,36 @@ def test_a_history_that_cannot_be_read_is_named(pushpull, here):
     assert names(here) == ["tables"]
 
 
-def test_as_a_user_types_it(here):
-    """In its own process, without a word in Python."""
-    for words in ("export network=retail to=tables", "import from=tables to=mine.yaml"):
-        command = [sys.executable, "-m", "pushpull.experiments.cli", *words.split()]
+PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text()
+
+
+def test_the_first_commands_of_the_page_run_as_typed(here):
+    """Each in its own process, in an empty folder."""
+    commands = re.search(r"```sh\n(.+?)```", PAGE, re.DOTALL)
+    assert commands
+    for line in commands[1].splitlines():
+        command = [sys.executable, "-m", "pushpull.experiments.cli", *line.split()[1:]]
         done = subprocess.run(command, cwd=here, env=dict(os.environ), capture_output=True, text=True)
-        assert (done.returncode, done.stderr) == (0, "")
-    assert load_network(here / "mine.yaml") == load_network("retail")
+        assert (done.returncode, done.stderr) == (0, ""), line
+    assert load_network(here / "mine.yaml") == load_network("electronics")
+    assert names(here) == ["mine.yaml", "runs", "tables"]
+
+
+@pytest.mark.parametrize("table", [name for name in LAYOUTS if name != "network"])
+def test_columns_that_the_page_lists_are_columns(table):
+    own, layout = re.search(rf"^### {table}.csv\n(.+?)^##", PAGE, re.DOTALL | re.MULTILINE), LAYOUTS[table]
+    assert own
+    listed = {
+        column for row in re.findall(r"^\| (`.+?) \|", own[1], re.MULTILINE) for column in re.findall(r"`([^`]+)`", row)
+    }
+    known = {*layout.required, *layout.optional, *(column for column in columns_of(table))}
+    assert listed <= known
+    assert table == "locations" or set(layout.required) <= listed
+
+
+def test_settings_that_the_page_lists_are_settings():
+    (row,) = re.findall(
+        r"^`setting` and `value`: (.+?)^Without|^`setting` and `value`: (.+?)\. Without", PAGE, re.DOTALL | re.MULTILINE
+    )
+    names = set(re.findall(r"`([a-z_]+)`", "".join(row))) - {"integer", "real", "supply", "market"}
+    assert names <= set(Network.__dataclass_fields__) and len(names) > 8
