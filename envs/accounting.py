@@ -69,6 +69,7 @@ class Totals:
     order: np.ndarray  # [J, B] units
     order_squared: np.ndarray  # [J, B]
     demand_squared: np.ndarray  # [N, B]
+    shipped_late: np.ndarray  # [sum of ages, B] units by market and periods late
 
 
 PER_SOURCE = ("in_process", "start", "order", "order_squared")
@@ -79,6 +80,7 @@ def no_totals(network: Network, batch: int) -> Totals:
     rows = {"costs": (len(network.cost_terms),)}
     rows |= {name: () for name in ("periods", "revenue", "discounted_profit")}
     rows |= {name: (len(network.sources),) for name in PER_SOURCE}
+    rows["shipped_late"] = (sum(network.ages),)
     return Totals(
         **{item.name: np.zeros((*rows.get(item.name, (len(network.stages),)), batch)) for item in fields(Totals)}
     )
@@ -104,7 +106,8 @@ def add_period(
         "order_squared": flows.order**2,
         "demand_squared": flows.demand**2,
     }
-    for name in ("demand", "shipped", "shipped_on_time", "lost", "on_hand", "owed", "in_process", "start", "order"):
+    same = ("demand", "shipped", "shipped_on_time", "lost", "on_hand", "owed", "in_process", "start", "order")
+    for name in (*same, "shipped_late"):
         period[name] = getattr(flows, name)
     added = {name: getattr(totals, name) + counted * value for name, value in period.items()}
     profit = earned - sum(cost.values())
@@ -234,6 +237,69 @@ def stage_stock_value(network: Network, totals: Totals) -> np.ndarray:
     return network.unit_values[:, None] * stage_stock(network, totals)
 
 
+# --- what customers feel ----------------------------------------------------------------------------------------------
+
+
+def _units_by_wait(network: Network, totals: Totals) -> np.ndarray:
+    """Units shipped by the periods they were late, over the markets that tell, [1 + longest wait, B]."""
+    counts = np.zeros((1 + max(network.ages), *totals.periods.shape))
+    late = iter(totals.shipped_late)
+    for i, market in network.markets.items():
+        if market.tells_waits:
+            counts[0] += totals.shipped[i]
+            for k in range(1, market.ages + 1):
+                units = next(late)
+                counts[k] += units
+                counts[0] -= units
+    return counts
+
+
+def _tells_waits(network: Network) -> bool:
+    return any(market.tells_waits for market in network.markets.values())
+
+
+def _scores(network: Network) -> bool:
+    return any(market.satisfaction is not None for market in network.markets.values())
+
+
+def order_cycle_time(network: Network, totals: Totals) -> np.ndarray:
+    """Mean of the periods that shipped units were late, [B]; 0 is on time, `LONGEST_WAIT` holds all longer waits."""
+    counts = _units_by_wait(network, totals)
+    return _divide((np.arange(len(counts))[:, None] * counts).sum(axis=0), counts.sum(axis=0), 0.0)
+
+
+def order_cycle_time_p95(network: Network, totals: Totals) -> np.ndarray:
+    """The fewest periods within which 95% of the shipped units were there, [B]."""
+    counts = _units_by_wait(network, totals)
+    return (counts.cumsum(axis=0) < 0.95 * counts.sum(axis=0)).sum(axis=0).astype(float)
+
+
+def _share_of_scores(network: Network, totals: Totals, least: int, most: int) -> np.ndarray:
+    """Share of the units shipped or lost that score from `least` to `most`, over the markets that score, [B]."""
+    counted, found = np.zeros_like(totals.periods), np.zeros_like(totals.periods)
+    late = iter(totals.shipped_late)
+    for i, market in network.markets.items():
+        by_age = [next(late) for _ in range(market.ages)]
+        if market.satisfaction is not None:
+            on_time = totals.shipped[i] - sum(by_age)
+            scores = [*market.satisfaction, *[market.satisfaction[-1]] * len(by_age)]
+            for score, units in [*zip(scores, [on_time, *by_age], strict=False), (1, totals.lost[i])]:
+                counted += units
+                found += units * (least <= score <= most)
+    return _divide(found, counted, 0.0)
+
+
+def csat_proxy(network: Network, totals: Totals) -> np.ndarray:
+    """Customer satisfaction: the share of units, shipped or lost, that score 4 or 5, [B]; a lost unit scores 1."""
+    return _share_of_scores(network, totals, 4, 5)
+
+
+def nps_proxy(network: Network, totals: Totals) -> np.ndarray:
+    """Net promoter score (Reichheld 2003): the share of units that score 5 less the share that scores 1 to 3, [B]."""
+    return _share_of_scores(network, totals, 5, 5) - _share_of_scores(network, totals, 1, 3)
+
+
+
 KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     **RATIOS,
     # all that is spent to get and to keep stock (Ellram 1995), money per period
@@ -244,6 +310,10 @@ KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     "stock_value": lambda network, totals: stage_stock_value(network, totals).sum(axis=0),
     "demand_cv": demand_cv,
     "bullwhip_ratio": bullwhip_ratio,
+    "order_cycle_time": order_cycle_time,
+    "order_cycle_time_p95": order_cycle_time_p95,
+    "csat_proxy": csat_proxy,
+    "nps_proxy": nps_proxy,
 }
 STAGE_KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     "stock": stage_stock,
@@ -254,7 +324,9 @@ STAGE_KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
 
 # KPIs that only some networks have, and which: those of features.
 ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
-    f"cost.{term}": stated for term, stated in FEATURE_COST_TERMS.items()
+    **{f"cost.{term}": stated for term, stated in FEATURE_COST_TERMS.items()},
+    **dict.fromkeys(("order_cycle_time", "order_cycle_time_p95"), _tells_waits),
+    **dict.fromkeys(("csat_proxy", "nps_proxy"), _scores),
 }
 
 

@@ -143,4 +143,5 @@ def _no_flows(network: Network, batch: int) -> dynamics.Flows:
     rows = {
         item.name: len(network.sources if item.name in sources else network.stages) for item in fields(dynamics.Flows)
     }
+    rows["shipped_late"] = sum(network.ages)
     return dynamics.Flows(**{name: np.zeros((count, batch)) for name, count in rows.items()})

@@ -244,6 +244,7 @@ def _seen(network: Network, first: Mapping[int, int], observation: Observation) 
     places = {
         "on_hand": [first[kernel.ON_HAND] + i for i in range(n)],
         "backorders": [first[kernel.OWED] + i for i in markets],
+        "backorders_by_age": [first[kernel.OWED_BY_AGE] + row for row in range(sum(network.ages))],
         "pipeline": [first[kernel.PIPELINE] + row for row in range(sum(network.pipeline_rows))],
         "in_process": [first[kernel.IN_PROCESS] + k for k in range(j)],
         "pending": [first[kernel.PENDING] + k for k in range(j)],

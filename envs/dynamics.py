@@ -16,7 +16,7 @@ The events, in the default sequence:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,7 +31,9 @@ class State:
     """What one period hands to the next.
 
     `pipeline` has lead_time + 1 rows per source: row k holds the units received k periods later. `in_transit` has
-    order_delay rows per source: row k holds the orders that reach the source k periods later.
+    order_delay rows per source: row k holds the orders that reach the source k periods later. `owed_by_age` has
+    `Market.ages` rows per market: row k holds what is owed and will be k + 1 periods late in the coming period (the
+    last row also what will be later, unless patience ends it); where a market has such rows, they add up to `owed`.
     """
 
     period: Array  # [B], whole numbers
@@ -40,6 +42,7 @@ class State:
     pending: Array  # [J, B]
     pipeline: Array  # [sum of lead_time + 1, B]
     in_transit: Array  # [sum of order_delay, B]
+    owed_by_age: Array  # [sum of ages, B]
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Flows:
     on_hand: Array  # [N, B]
     owed: Array  # [N, B]
     in_process: Array  # [J, B] units in the pipelines, held ones included
+    shipped_late: Array  # [sum of ages, B] of the units shipped, those 1, 2, ... periods late, market by market
 
 
 def step(xp: Any, network: Network, state: State, exogenous: Exogenous, action: Action) -> tuple[State, Flows]:
@@ -120,6 +124,13 @@ def initial_state(xp: Any, network: Network, batch: int, **kind: Any) -> State:
         pending=rows([0.0] * len(network.sources)),
         pipeline=rows(pipeline),
         in_transit=rows([0.0] * sum(network.order_delays)),
+        owed_by_age=rows(
+            [
+                float(network.stages[network.stage_names[i]].initial_owed) if age == 0 else 0.0
+                for i, market in network.markets.items()
+                for age in range(market.ages)
+            ]
+        ),
     )
 
 
@@ -160,6 +171,8 @@ class _Period:
         self.pending = list(state.pending)
         self.pipeline = split(state.pipeline, network.pipeline_rows)
         self.in_transit = split(state.in_transit, network.order_delays)
+        self.ages = dict(zip(network.markets, split(state.owed_by_age, network.ages), strict=True))
+        self.shipped_late = {i: list(rows) for i, rows in self.ages.items()}
         self.zero = xp.zeros_like(self.on_hand[0])
         zeros_per_stage = [self.zero] * len(network.stages)
         zeros_per_source = [self.zero] * len(network.sources)
@@ -240,8 +253,8 @@ class _Period:
             on_hand=xp.stack(self.on_hand),
             owed=xp.stack(self.owed),
             in_process=xp.stack(in_process),
+            shipped_late=self._stack(self.shipped_late.values()),
         )
-        in_transit = [row for rows in self.in_transit for row in rows]
         pipeline = [row for j, rows in enumerate(self.pipeline) for row in self._advance(j, rows)]
         state = State(
             period=self.period + 1,
@@ -249,9 +262,15 @@ class _Period:
             owed=flows.owed,
             pending=xp.stack(self.pending),
             pipeline=xp.stack(pipeline),
-            in_transit=xp.stack(in_transit) if in_transit else xp.zeros_like(flows.on_hand[:0]),
+            in_transit=self._stack(self.in_transit),
+            owed_by_age=self._stack(self.ages.values()),
         )
         return state, flows
+
+    def _stack(self, parts: Iterable[list[Array]]) -> Array:
+        """Stack rows of several parts, none of which may have any."""
+        rows = [row for part in parts for row in part]
+        return self.xp.stack(rows) if rows else self.xp.stack(self.on_hand)[:0]
 
     # --- requests and orders -----------------------------------------------------------------------------------
 
@@ -431,6 +450,28 @@ class _Period:
             waits = share * unmet
             self.lost[i] = unmet - (xp.round(waits) if self.integer else waits)
             self.owed[i] = self.owed[i] - self.lost[i]
+        if share > 0 and self.network.markets[i].tells_waits:
+            self._grow_older(i, unmet - self.lost[i])
+
+    def _grow_older(self, i: int, young: Array) -> None:
+        """Take what was shipped from the oldest orders, lose those out of patience, and let the others age.
+
+        `young` is what stays owed of this period's demand. Where ages are told apart, `owed` is the sum of the ages, so
+        that real units do not drift apart.
+        """
+        xp, ages, patience = self.xp, self.ages[i], self.network.markets[i].patience
+        left = self.shipped[i]
+        for k in reversed(range(len(ages))):
+            self.shipped_late[i][k] = xp.minimum(ages[k], left)
+            ages[k] = ages[k] - self.shipped_late[i][k]
+            left = left - self.shipped_late[i][k]
+        *older, oldest = [young, *ages]
+        if patience is None:
+            older[-1] = older[-1] + oldest
+        else:
+            self.lost[i] = self.lost[i] + oldest
+        self.ages[i] = older
+        self.owed[i] = _total(older or [self.zero])
 
     def _advance(self, j: int, rows: list[Array]) -> list[Array]:
         """Move the pipeline one period on, unless its transit is disrupted."""

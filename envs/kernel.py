@@ -32,16 +32,16 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
  SEES_POSITIONS, TERMS, COST_ROWS,
  OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_FORECAST,  # first rows of the outside world
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
- ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT, SHORTFALL,
- IN_PROCESS, COSTS, REVENUE, ROWS,  # first rows of a block's sections
+ ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT,
+ SHORTFALL, IN_PROCESS, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # first rows of a block's sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(64)
+ HEAD) = range(66)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  SOURCE_INTS) = range(22)
 (CAPACITY, LOT_SIZE, LOT_GAP, MAX_ORDER, ADJUST_TIME, CARDS_LIMIT, UNIT_COST, FIXED_COST, PIPELINE_COST,
  SHORTFALL_COST, SOURCE_RATES) = range(11)
-(SOURCE, END_SOURCE, HAS_MARKET, STAGE_INTS) = range(4)
+(SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, STAGE_INTS) = range(9)
 (HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, STAGE_RATES) = range(6)
 # fmt: on
 PUSH, PULL = MODES.index("push"), MODES.index("pull")
@@ -54,7 +54,14 @@ AFFECTS_START, AFFECTS_ORDER, AFFECTS_TRANSIT, AFFECTS_RECEIPT = range(1, 5)
 # What an observation entry shows that is no row of the block; from a first code on they go downwards.
 TIME_LEFT, FIRST_FORECAST, FIRST_POSITION, FIRST_ECHELON, FIRST_TRANSIT = -1, -2, -1_000_000, -2_000_000, -3_000_000
 
-STATE = {"on_hand": ON_HAND, "owed": OWED, "pending": PENDING, "pipeline": PIPELINE, "in_transit": IN_TRANSIT}
+STATE = {
+    "on_hand": ON_HAND,
+    "owed": OWED,
+    "pending": PENDING,
+    "pipeline": PIPELINE,
+    "in_transit": IN_TRANSIT,
+    "owed_by_age": OWED_BY_AGE,
+}
 FLOWS = {
     "demand": DEMAND,
     "shipped": SHIPPED,
@@ -67,6 +74,7 @@ FLOWS = {
     "on_hand": ON_HAND,
     "owed": OWED,
     "in_process": IN_PROCESS,
+    "shipped_late": SHIPPED_LATE,
 }
 
 
@@ -95,11 +103,12 @@ class Vectors(NamedTuple):
 
 def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], dict[int, int]]:
     """Rows of each section of a block, and of its scratch, in their order."""
-    n, j = len(network.stages), len(network.sources)
+    n, j, ages = len(network.stages), len(network.sources), sum(network.ages)
     kept = {
         ON_HAND: n, OWED: n, PENDING: j, PIPELINE: sum(network.pipeline_rows), IN_TRANSIT: sum(network.order_delays),
+        OWED_BY_AGE: ages,
         DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j, IN_PROCESS: j,
-        COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
+        SHIPPED_LATE: ages, COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
     }  # fmt: skip
     scratch = {
         QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0, FORESEEN: n, POSITION: n, NEED: n,
@@ -158,11 +167,17 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         transit_row += network.order_delays[k]
 
     stages, stage_rates = np.zeros((n, STAGE_INTS), dtype=np.int64), np.zeros((n, STAGE_RATES))
+    age = 0
     for i, stage in enumerate(network.stages.values()):
         own, market = network.sources_of[i], stage.market
-        stages[i] = [own[0], own[-1] + 1, market is not None]
+        stages[i, :HAS_MARKET + 1] = own[0], own[-1] + 1, market is not None
         stage_rates[i, HOLDING_COST] = stage.holding_cost
         if market is not None:
+            stages[i, TELLS_WAITS:] = [
+                market.tells_waits and market.waiting_share > 0, market.patience is not None, market.ages,
+                rows[OWED_BY_AGE] + age, rows[SHIPPED_LATE] + age,
+            ]  # fmt: skip
+            age += market.ages
             stage_rates[i, PRICE:] = [market.price, market.backorder_cost, market.lost_sale_cost, market.waiting_share]
 
     column_rows: dict[str, int] = dict(zip(ACTION_COLUMNS, (QUANTITY, THRESHOLD, GAP), strict=True))
@@ -277,7 +292,7 @@ def period(ints, rates, rows, work, clock):
         start_orders(ints, rates, rows, work, False)
         ask(ints, rows)
         for m in range(ints[M]):
-            serve(ints, rates, rows, ints[ints[MARKETS] + m])
+            serve(ints, rates, rows, work, ints[ints[MARKETS] + m])
     advance(ints, rows, work)
     charge(ints, rates, rows)
 
@@ -630,7 +645,7 @@ def pass_downstream(ints, rates, rows, work, excluded, serving, received):
             if source(ints, j, MODE) != excluded:
                 start(ints, rates, rows, work, j, excluded == PUSH, received)
         if serving and stage(ints, i, HAS_MARKET):
-            serve(ints, rates, rows, i)
+            serve(ints, rates, rows, work, i)
         if ints[PROPORTIONAL]:
             final, on_hand = ints[FINAL] + i, ints[ON_HAND] + i
             for e in range(lanes):
@@ -683,17 +698,20 @@ def start(ints, rates, rows, work, j, ordered, received):
 
 
 @compiled
-def serve(ints, rates, rows, i):
+def serve(ints, rates, rows, work, i):
     """Ship to stage i's market, oldest demand first; what stays owed waits or is lost."""
-    lanes, share = rows.shape[1], stage_rate(ints, rates, i, WAITING_SHARE)
+    lanes, share, tells_waits = rows.shape[1], stage_rate(ints, rates, i, WAITING_SHARE), stage(ints, i, TELLS_WAITS)
     on_hand, owed, demand = ints[ON_HAND] + i, ints[OWED] + i, ints[DEMAND] + i
-    shipped, on_time, lost = ints[SHIPPED] + i, ints[ON_TIME] + i, ints[LOST] + i
+    shipped, on_time, lost, young = ints[SHIPPED] + i, ints[ON_TIME] + i, ints[LOST] + i, ints[SCRATCH] + 1
     for e in range(lanes):
         units = min(rows[on_hand, e], rows[owed, e])
         rows[shipped, e] = units
         rows[on_hand, e] -= units
         rows[owed, e] -= units
         rows[on_time, e] = rows[demand, e] - min(rows[demand, e], rows[owed, e])
+    if tells_waits:
+        for e in range(lanes):
+            work[young, e] = min(rows[demand, e], rows[owed, e])
     if share < 1:
         whole = ints[INTEGER] == 1
         for e in range(lanes):
@@ -701,6 +719,46 @@ def serve(ints, rates, rows, i):
             waits = share * unmet
             rows[lost, e] = unmet - (np.rint(waits) if whole else waits)
             rows[owed, e] -= rows[lost, e]
+    if tells_waits:
+        for e in range(lanes):
+            work[young, e] -= rows[lost, e]
+        grow_older(ints, rows, work, i, young)
+
+
+@compiled
+def grow_older(ints, rows, work, i, young):
+    """Take what was shipped from the oldest orders, lose those out of patience, and let the others age."""
+    lanes, left, oldest = rows.shape[1], ints[SCRATCH], ints[SCRATCH] + 2
+    shipped, lost, owed = ints[SHIPPED] + i, ints[LOST] + i, ints[OWED] + i
+    ages, first, late = stage(ints, i, AGES), stage(ints, i, AGE_ROW), stage(ints, i, LATE_ROW)
+    for e in range(lanes):
+        work[left, e] = rows[shipped, e]
+        work[oldest, e] = work[young, e]
+    for k in range(ages - 1, -1, -1):
+        for e in range(lanes):
+            units = min(rows[first + k, e], work[left, e])
+            rows[late + k, e] = units
+            rows[first + k, e] -= units
+            work[left, e] -= units
+    if ages > 0:
+        for e in range(lanes):
+            work[oldest, e] = rows[first + ages - 1, e]
+        for row in range(first + ages - 1, first, -1):
+            for e in range(lanes):
+                rows[row, e] = rows[row - 1, e]
+        for e in range(lanes):
+            rows[first, e] = work[young, e]
+    if stage(ints, i, LOSES_OLDEST):
+        for e in range(lanes):
+            rows[lost, e] += work[oldest, e]
+    else:
+        for e in range(lanes):
+            rows[first + ages - 1, e] += work[oldest, e]
+    for e in range(lanes):
+        rows[owed, e] = 0
+    for row in range(first, first + ages):
+        for e in range(lanes):
+            rows[owed, e] += rows[row, e]
 
 
 @compiled
@@ -1150,6 +1208,8 @@ def tally(ints, rows, totals, clock, discount):
     for m in range(ints[M]):
         i = ints[ints[MARKETS] + m]
         sum_squares(rows, ints[DEMAND] + i, totals, at + sources + i, 1, clock, warm_up, everywhere)
+    ages = ints[COSTS] - ints[SHIPPED_LATE]
+    sum_up(rows, ints[SHIPPED_LATE], totals, at + sources + n, ages, clock, warm_up, everywhere)
 
 
 @compiled

@@ -45,6 +45,7 @@ COMMON_COST_TERMS = ("holding", "pipeline", "backorder", "lost_sale", "productio
 FEATURE_COST_TERMS: dict[str, Callable[[Network], bool]] = {}  # further terms, and which networks have them
 COST_TERMS = (*COMMON_COST_TERMS, *FEATURE_COST_TERMS)
 ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
+LONGEST_WAIT = 20  # periods up to which waits are told apart where no patience ends them
 EVERY_BOUNDARY = "all"  # a comparison's word for all decoupling points, so no stage's name either
 
 _share = number(0, 1)
@@ -480,7 +481,9 @@ class Market(Settings):
     """The customers of a stage: their demand, what they pay, and what happens to demand that is not met.
 
     `tolerance` is how many periods they accept to wait for an order; it is what production time is held against
-    (`pushpull.envs.decoupling.production_to_delivery`) and changes nothing else.
+    (`pushpull.envs.decoupling.production_to_delivery`) and changes nothing else. `patience` is after how many periods
+    they leave: a unit that is due in period t and not shipped by the end of period t + patience is lost. `satisfaction`
+    scores a unit from 1 to 5 by the periods it came late: the first entry is on time, the last holds for all later.
     """
 
     demand: Demand | None = setting(optional(record(Demand)), None)
@@ -490,8 +493,18 @@ class Market(Settings):
     backorder_cost: float = setting(_money, 0)
     lost_sale_cost: float = setting(_money, 0)
     tolerance: float | None = setting(optional(number(0)), None)
+    patience: int | None = setting(optional(number(0, 100, whole=True)), None)
+    satisfaction: tuple[int, ...] | None = setting(optional(listing(number(1, 5, whole=True), at_least=1)), None)
 
     def examine(self):
+        if self.patience is not None and self.waiting_share == 0:
+            raise InputError(
+                "patience", f"{self.patience} says how long customers wait, but none does; use stockout: backorder"
+            )
+        if self.satisfaction is not None and list(self.satisfaction) != sorted(self.satisfaction, reverse=True):
+            raise InputError(
+                "satisfaction", f"{list(self.satisfaction)} rises; nobody likes a unit better for being late, let it fall"
+            )
         if self.forecast.kind == "mmfe" and self.demand is not None and not self.demand.is_drawn_anew:
             reason = f"is of kind {self.demand.kind}" if not self.demand.has_law else "remembers other periods"
             raise InputError(
@@ -503,6 +516,18 @@ class Market(Settings):
     def waiting_share(self) -> float:
         """Share of newly unmet units that waits: 1 backorder, 0 lost."""
         return self.stockout["partial"] if isinstance(self.stockout, Mapping) else float(self.stockout == "backorder")
+
+    @property
+    def tells_waits(self) -> bool:
+        """Whether units are told apart by how late they are."""
+        return self.patience is not None or self.satisfaction is not None
+
+    @property
+    def ages(self) -> int:
+        """Periods late, from 1 on, that units still owed are told apart by; the last may hold all later ones."""
+        if not self.tells_waits or self.waiting_share == 0:
+            return 0
+        return LONGEST_WAIT if self.patience is None else self.patience
 
 
 @dataclass(frozen=True)
@@ -520,6 +545,8 @@ class Stage(Settings):
             raise InputError("sources", "empty; a stage needs at least one source (without inputs: outside supply)")
         if self.initial_owed and (self.market is None or self.market.waiting_share == 0):
             raise InputError("initial_owed", f"{self.initial_owed} needs a market that backorders; set it to 0")
+        if self.initial_owed and self.market.patience == 0:
+            raise InputError("initial_owed", f"{self.initial_owed} needs customers who wait; set it to 0")
 
 
 def _correlation(field: str, value: Any) -> float | tuple[tuple[float, ...], ...]:
@@ -779,6 +806,11 @@ class Network(Settings):
         return tuple(
             source.order_delay if mode == "pull" else 0 for source, mode in zip(self.sources, self.modes, strict=True)
         )
+
+    @cached_property
+    def ages(self) -> tuple[int, ...]:
+        """Rows of each market's backorders by age."""
+        return tuple(market.ages for market in self.markets.values())
 
     def pushing_stages(self, points: Sequence[str]) -> set[str]:
         """Return the stages at and upstream of decoupling points: whose sources push unless they say otherwise."""

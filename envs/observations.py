@@ -42,6 +42,8 @@ class View:
         Per source, units received in 0, 1, ... periods.
     inventory_position, echelon_inventory_position : ndarray [N, B]
         As the dynamics define them.
+    backorders_by_age : ndarray [sum of ages, B]
+        Units owed that will be 1, 2, ... periods late in this period, of the markets that tell waits apart.
     last_demand : ndarray [M, B]
         Demand of the period before at each market; 0 in the first.
     forecast : ndarray [H, M, B]
@@ -60,6 +62,7 @@ class View:
     ):
         self.network, self.periods, self.seeds, self.period = network, periods, seeds, state.period
         self.on_hand, self.backorders, self.pending = state.on_hand, state.owed, state.pending
+        self.backorders_by_age = state.owed_by_age
         self.last_demand, self.forecast = last_demand, forecast
         self._state, self._xp = state, xp
 
@@ -143,6 +146,15 @@ BLOCKS: dict[str, Block] = {
         lambda network: bounds.stock_scale(network)[list(network.markets)],
         lambda view: view.backorders[list(view.network.markets)],
     ),
+    "backorders_by_age": Block(
+        lambda network: [
+            f"{name}.{late}"
+            for name, ages in zip(_market_names(network), network.ages, strict=True)
+            for late in range(1, ages + 1)
+        ],
+        lambda network: np.repeat(bounds.stock_scale(network)[list(network.markets)], network.ages),
+        lambda view: view.backorders_by_age,
+    ),
     "pipeline": Block(
         lambda network: [
             f"{name}.{k}"
@@ -171,7 +183,16 @@ BLOCKS: dict[str, Block] = {
         lambda view: (view.periods_left / view.periods)[None],
     ),
 }
-STANDARD_BLOCKS = ("on_hand", "backorders", "pipeline", "pending", "in_transit", "last_demand", "forecast")
+STANDARD_BLOCKS = (
+    "on_hand",
+    "backorders",
+    "backorders_by_age",
+    "pipeline",
+    "pending",
+    "in_transit",
+    "last_demand",
+    "forecast",
+)
 LIMIT = 100.0  # entries are clipped at this many times their natural scale
 
 
@@ -221,6 +242,8 @@ def standard_blocks(network: Network) -> tuple[str, ...]:
         idle.add("in_transit")
     if all(market.waiting_share == 0 for market in network.markets.values()):
         idle.add("backorders")
+    if not any(market.patience for market in network.markets.values()):
+        idle.add("backorders_by_age")  # where nobody leaves, how long they have waited changes nothing
     if all(market.forecast.kind == "none" for market in network.markets.values()):
         idle.add("forecast")
     blocks = [name for name in STANDARD_BLOCKS if name not in idle]

@@ -68,6 +68,7 @@ NETWORK = {
     },
 }
 LOSING = {"sources": [{}], "initial_owed": 3, "market": {"stockout": "lost"}}
+HASTY = {"sources": [{}], "initial_owed": 3, "market": {"patience": 0}}
 MMFE = {"kind": "mmfe", "horizon": 2}
 MARKET = "stages.shop.market"
 PLANT, SHOP, DEMAND = "stages.plant.sources.0", "stages.shop.sources.0", "stages.shop.market.demand"
@@ -217,6 +218,18 @@ NETWORKS = [
     ("pipeline longer than lead time", f"{PLANT}.initial_pipeline", [1, 2, 3], "at most"),
     ("negative pipeline", f"{PLANT}.initial_pipeline + [0]", [-1], "-1 is out", "at least"),
     ("negative stock", "stages.shop.initial_on_hand", -1, "-1 is out", "at least"),
+    # customers who wait
+    ("negative patience", f"{MARKET}.patience", -1, "-1 is out of range", "at least 0 and at most 100"),
+    ("half a period of patience", f"{MARKET}.patience", 1.5, "1.5 is not whole", "give a whole number"),
+    ("patience without end", f"{MARKET}.patience", 101, "101 is out of range", "at most 100"),
+    ("patience in words", f"{MARKET}.patience", "long", "'long' is not a number", "give a whole number"),
+    ("patience where none waits", f"{MARKET} + .patience", {"stockout": "lost", "patience": 2}, "2 says", "backorder"),
+    ("satisfaction of one word", f"{MARKET}.satisfaction + [0]", "high", "'high' is not a number", "whole number"),
+    ("satisfaction of nothing", f"{MARKET}.satisfaction", [], "[] has 0 entries", "at least 1"),
+    ("a score of 6", f"{MARKET}.satisfaction + [0]", [6, 1], "6 is out of range", "at least 1 and at most 5"),
+    ("a score of 0", f"{MARKET}.satisfaction + [1]", [5, 0], "0 is out of range", "at least 1"),
+    ("happier when late", f"{MARKET}.satisfaction", [4, 5], "[4, 5] rises", "let it fall"),
+    ("owed by who has left", "stages.shop + .initial_owed", HASTY, "3 needs customers who wait", "set it to 0"),
     ("owed without a market", "stages.plant.initial_owed", 3, "3 needs a market"),
     (
         "owed where sales are lost",

@@ -95,11 +95,29 @@ def what_is_owed_is_conserved(network: Network, period: Period, available: np.nd
     expected = before.owed + flows.demand - flows.shipped - flows.lost
     assert np.all(np.abs(period.after.owed - expected) <= close)
     assert np.all(flows.shipped_on_time <= np.minimum(flows.demand, flows.shipped + close))
-    newly_unmet = flows.demand - flows.shipped_on_time
+    newly_unmet, left = flows.demand - flows.shipped_on_time, left_by_age(network, period)
     for i in range(len(network.stages)):
-        lost_share = 1 - network.markets[i].waiting_share if i in network.markets else 0
+        market = network.markets.get(i)
+        lost_share = 1 - market.waiting_share if market and market.patience != 0 else float(market is not None)
+        out_of_patience = left[i][-1] if market and market.patience else 0
         rounding = 0.5 if network.units == "integer" and 0 < lost_share < 1 else 0
-        assert abs(flows.lost[i, 0] - lost_share * newly_unmet[i, 0]) <= rounding + close
+        assert abs(flows.lost[i, 0] - out_of_patience - lost_share * newly_unmet[i, 0]) <= rounding + close
+
+
+def customers_are_served_in_turn(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """Nobody is served while who came before waits; who waits is one period older, and adds up to what is owed."""
+    left, flows = left_by_age(network, period), period.flows
+    late, after = (by_market(network, rows) for rows in (flows.shipped_late, period.after.owed_by_age))
+    for i in network.markets:
+        if not len(left[i]):
+            continue
+        served = [flows.shipped_on_time[i, 0], *late[i]]
+        for k in range(len(left[i])):
+            assert left[i][k] <= close or sum(served[: k + 1]) <= close
+        assert abs(sum(served) - flows.shipped[i, 0]) <= close
+        assert abs(sum(after[i]) - period.after.owed[i, 0]) <= close
+        last = len(left[i]) - 1 if network.markets[i].patience is None else len(left[i])
+        np.testing.assert_array_equal(after[i][1:last], left[i][: last - 1])
 
 
 def no_customer_waits_beside_stock(network: Network, period: Period, available: np.ndarray, close: float) -> None:
@@ -203,6 +221,7 @@ LAWS = (
     integer_networks_stay_whole,
     stock_is_conserved,
     what_is_owed_is_conserved,
+    customers_are_served_in_turn,
     no_customer_waits_beside_stock,
     pipelines_are_conserved,
     lead_times_are_kept,
@@ -217,6 +236,17 @@ LAWS = (
 def pipelines(network: Network, state: dynamics.State) -> list[np.ndarray]:
     """Cut the pipeline of the first environment by source."""
     return np.split(state.pipeline[:, 0], np.cumsum([source.lead_time + 1 for source in network.sources])[:-1])
+
+
+def by_market(network: Network, rows: np.ndarray) -> dict[int, np.ndarray]:
+    """Cut rows by age of the first environment by market."""
+    return dict(zip(network.markets, np.split(rows[:, 0], np.cumsum(network.ages)[:-1]), strict=True))
+
+
+def left_by_age(network: Network, period: Period) -> dict[int, np.ndarray]:
+    """What stays owed, by periods late, of what was owed before."""
+    before, late = by_market(network, period.before.owed_by_age), by_market(network, period.flows.shipped_late)
+    return {i: before[i] - late[i] for i in network.markets}
 
 
 def transits(network: Network, state: dynamics.State) -> list[np.ndarray]:
