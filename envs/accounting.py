@@ -299,7 +299,6 @@ def nps_proxy(network: Network, totals: Totals) -> np.ndarray:
     return _share_of_scores(network, totals, 5, 5) - _share_of_scores(network, totals, 1, 3)
 
 
-
 KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     **RATIOS,
     # all that is spent to get and to keep stock (Ellram 1995), money per period

@@ -170,7 +170,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     age = 0
     for i, stage in enumerate(network.stages.values()):
         own, market = network.sources_of[i], stage.market
-        stages[i, :HAS_MARKET + 1] = own[0], own[-1] + 1, market is not None
+        stages[i, : HAS_MARKET + 1] = own[0], own[-1] + 1, market is not None
         stage_rates[i, HOLDING_COST] = stage.holding_cost
         if market is not None:
             stages[i, TELLS_WAITS:] = [

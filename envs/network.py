@@ -503,7 +503,8 @@ class Market(Settings):
             )
         if self.satisfaction is not None and list(self.satisfaction) != sorted(self.satisfaction, reverse=True):
             raise InputError(
-                "satisfaction", f"{list(self.satisfaction)} rises; nobody likes a unit better for being late, let it fall"
+                "satisfaction",
+                f"{list(self.satisfaction)} rises; nobody likes late units better, let it fall",
             )
         if self.forecast.kind == "mmfe" and self.demand is not None and not self.demand.is_drawn_anew:
             reason = f"is of kind {self.demand.kind}" if not self.demand.has_law else "remembers other periods"
@@ -545,7 +546,7 @@ class Stage(Settings):
             raise InputError("sources", "empty; a stage needs at least one source (without inputs: outside supply)")
         if self.initial_owed and (self.market is None or self.market.waiting_share == 0):
             raise InputError("initial_owed", f"{self.initial_owed} needs a market that backorders; set it to 0")
-        if self.initial_owed and self.market.patience == 0:
+        if self.initial_owed and self.market is not None and self.market.patience == 0:
             raise InputError("initial_owed", f"{self.initial_owed} needs customers who wait; set it to 0")
 
 
