@@ -24,7 +24,9 @@ def shop(market: dict[str, Any] | None = None, **source: Any) -> Network:
     return Network.from_dict({"stages": {"shop": {"sources": [source], "market": market or {}}}})
 
 
-def played(network: Network, actions: Sequence[float], demand: Sequence[float], backend: str = "numpy") -> dict[str, Any]:
+def played(
+    network: Network, actions: Sequence[float], demand: Sequence[float], backend: str = "numpy"
+) -> dict[str, Any]:
     """Play one environment of a network with one action; return flows by period, the end and the KPIs."""
     clock, space = np.zeros(1, dtype=np.int64), ActionSpace(network)
     world = make_world(network, clock, backend, "float64", space, None, PRESETS["profit"], disrupted=False)
