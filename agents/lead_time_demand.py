@@ -21,6 +21,7 @@ from pushpull.envs import families
 from pushpull.envs.demand_paths import demand_paths
 from pushpull.envs.evolution import error_variance
 from pushpull.envs.exogenous import draw
+from pushpull.envs.histories import read_trace
 from pushpull.envs.network import Demand, Network, Source, Stage, Variant
 
 TRIAL_WORLDS = range(2**62, 2**62 + 50)  # seeds on which forecasts are tried; no comparison uses them
@@ -58,7 +59,7 @@ class LeadTimeDemand:
         if self._is_sampled:
             return periods * self.rate, float(self._deviations(periods).var())
         if isinstance(self._demand, Demand) and self._demand.kind == "trace":
-            rows = demands.read_trace(self._demand)
+            rows = read_trace(self._demand)
             windows = sum((np.roll(rows, -k) for k in range(periods)), np.zeros(len(rows)))
             return periods * self.rate, float(windows.var())
         return periods * self.rate, periods * self.variance

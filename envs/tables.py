@@ -25,7 +25,7 @@ import yaml
 
 from pushpull.envs.checks import InputError, Settings, build, key_of, number, suggest
 from pushpull.envs.dates import Dates, calendar_of, in_months, read_date, write_date
-from pushpull.envs.demand import find_history, is_missing, read_entries
+from pushpull.envs.histories import find_history, is_missing, read_entries
 from pushpull.envs.network import Demand, Market, Network, Source, Stage
 
 

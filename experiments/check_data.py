@@ -20,7 +20,7 @@ from rich.table import Table
 
 from pushpull.envs.checks import InputError
 from pushpull.envs.dates import Calendar, Dates, calendar_of, in_months, read_date, runs, write_date
-from pushpull.envs.demand import is_missing
+from pushpull.envs.histories import is_missing
 from pushpull.experiments.histories import Histories, Series, read_histories
 from pushpull.experiments.settings import CheckDataSettings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pushpull.envs.checks import InputError, suggest
-from pushpull.envs.demand import find_history, is_missing
+from pushpull.envs.histories import find_history, is_missing
 from pushpull.envs.tables import Row, Table, as_number, read_csv
 
 DATE_NAMES = ("date", "day", "week", "month", "period", "time", "timestamp", "datum", "ds")

@@ -8,7 +8,7 @@ import yaml
 from rich.console import Console
 
 from pushpull.envs.checks import InputError
-from pushpull.envs.demand import read_trace
+from pushpull.envs.histories import read_trace
 from pushpull.envs.network import Network
 from pushpull.envs.tables import read_tables, write_csv
 from pushpull.experiments.folders import complete

@@ -10,11 +10,11 @@ import yaml
 from rich.console import Console
 
 from pushpull.envs import accounting
-from pushpull.envs import demand as demands
 from pushpull.envs.checks import InputError
 from pushpull.envs.engine import Engine
 from pushpull.envs.exogenous import Traces, foresee
 from pushpull.envs.families import market_demand
+from pushpull.envs.histories import read_trace
 from pushpull.envs.network import Demand, Network
 from pushpull.experiments.agents import Agent, fixed_agent, saved_agents
 from pushpull.experiments.folders import run_folder
@@ -42,7 +42,7 @@ def read_history(path: str, network: Network) -> np.ndarray:
     header = _header(path)
     names = header if len(markets) == len(header) == 1 else markets
     try:
-        table = [demands.read_trace(Demand(kind="trace", file=path, column=name)) for name in names]
+        table = [read_trace(Demand(kind="trace", file=path, column=name)) for name in names]
     except InputError as error:
         raise error.within("demand") from None
     history = np.stack(table, axis=1)

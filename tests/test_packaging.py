@@ -31,7 +31,7 @@ MAY_IMPORT = {
 LAYERS = (
     ("checks",),
     ("network", "dates"),
-    ("streams",),
+    ("streams", "histories"),
     ("demand", "evolution", "forecast"),
     ("families", "tables"),
     ("demand_paths",),

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from pushpull.envs import accounting, dynamics
-from pushpull.envs.demand import mean, read_trace
+from pushpull.envs.demand import mean
 from pushpull.envs.exogenous import draw
+from pushpull.envs.histories import read_trace
 from pushpull.envs.library import network_names
 from pushpull.envs.network import Demand, Market, Network
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from pushpull.envs import InputError, Network, load_network, network_names
 from pushpull.envs import tables as module
 from pushpull.envs.checks import Settings, build, listing, mapping, number, optional, record, setting, text
-from pushpull.envs.demand import read_trace
+from pushpull.envs.histories import read_trace
 from pushpull.envs.network import Demand
 from pushpull.envs.tables import read_csv, read_tables, source_places, tables_of, write_tables
 
