@@ -221,18 +221,24 @@ def _vectors(
         factor=none if observation is None else observation.factors,
         floor=none if observation is None else observation.low,
         ceiling=none if observation is None else observation.high,
+        totals=_first_totals(total_rows),
         told=[_told(network, total_rows, ratio) for ratio in accounting.ratios(network).values()],
     )
+
+
+def _first_totals(total_rows: Mapping[str, tuple[int, tuple[int, ...]]]) -> dict[str, int]:
+    """First row of each field of the totals."""
+    counts = [count for count, _ in total_rows.values()]
+    return dict(zip(total_rows, np.cumsum([0, *counts]).tolist(), strict=False))
 
 
 def _told(
     network: Network, total_rows: Mapping[str, tuple[int, tuple[int, ...]]], ratio: accounting.Ratio
 ) -> tuple[list[tuple[int, float]], list[tuple[int, float]], float]:
     """Write a ratio in rows of the totals."""
-    first = dict(zip(total_rows, np.cumsum([0, *(count for count, _ in total_rows.values())]), strict=False))
+    first = _first_totals(total_rows)
     part, whole = (
-        [(int(first[field]) + row, weight) for field, rows, weight in side for row in rows]
-        for side in ratio.terms(network)
+        [(first[field] + row, weight) for field, rows, weight in side for row in rows] for side in ratio.terms(network)
     )
     return part, whole, ratio.empty
 

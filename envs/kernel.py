@@ -29,13 +29,13 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
 (N, J, M, K, D, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED,
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
- SEES_POSITIONS, TERMS, COST_ROWS,
+ SEES_POSITIONS, TERMS, COST_ROWS, TOTALS,
  OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_FORECAST,  # first rows of the outside world
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT,
  SHORTFALL, IN_PROCESS, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # first rows of a block's sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(66)
+ HEAD) = range(67)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  SOURCE_INTS) = range(22)
@@ -47,6 +47,14 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
 PUSH, PULL = MODES.index("push"), MODES.index("pull")
 RULES = ("base_stock", "s_S", "r_nQ", "smoothed")
 S_S, R_NQ, SMOOTHED = RULES.index("s_S"), RULES.index("r_nQ"), RULES.index("smoothed")
+TOTALS_FIELDS = (
+    "periods", "revenue", "costs", "discounted_profit", "demand", "shipped", "shipped_on_time", "lost", "orders",
+    "orders_in_full", "ready", "on_hand", "owed", "in_process", "start", "order", "order_squared", "demand_squared",
+    "shipped_late",
+)  # fmt: skip
+(T_PERIODS, T_REVENUE, T_COSTS, T_DISCOUNTED_PROFIT, T_DEMAND, T_SHIPPED, T_SHIPPED_ON_TIME, T_LOST, T_ORDERS,
+ T_ORDERS_IN_FULL, T_READY, T_ON_HAND, T_OWED, T_IN_PROCESS, T_START, T_ORDER, T_ORDER_SQUARED,
+ T_DEMAND_SQUARED, T_SHIPPED_LATE) = range(len(TOTALS_FIELDS))  # fmt: skip
 BASES = ("installation", "echelon", "physical")
 INSTALLATION, ECHELON, PHYSICAL = range(3)
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
@@ -98,6 +106,7 @@ class Vectors(NamedTuple):
     factor: np.ndarray  # [D] what an observation entry is multiplied by
     floor: np.ndarray  # [D] its bounds
     ceiling: np.ndarray  # [D]
+    totals: dict[str, int]  # first row of each field of the totals
     told: list[tuple[list[tuple[int, float]], list[tuple[int, float]], float]]  # ratios: rows of totals and weights
 
 
@@ -212,6 +221,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         STAGES: stages.ravel(), ORDER: network.stage_order, MARKETS: list(network.markets),
         LISTED: [m for m, _ in lists], ENTRIES: np.ravel(entries), PAID: [row for row, _ in vectors.paid],
         SEEN: vectors.seen,
+        TOTALS: [vectors.totals[name] for name in TOTALS_FIELDS],
         COST_ROWS: [
             rows[COSTS] + network.cost_terms.index(term) if term in network.cost_terms else -1 for term in COST_TERMS
         ],
@@ -1154,11 +1164,15 @@ def add_up(ints, scales, totals, term, weight, count, out):
 
 
 @compiled
+def total_row(ints, field):
+    """First row of a field of the totals."""
+    return ints[ints[TOTALS] + field]
+
+
+@compiled
 def tally(ints, rows, totals, clock, discount):
-    """Add the period to the totals, whose rows follow the fields of `accounting.Totals`."""
-    n, sources, warm_up = ints[N], ints[J], ints[WARM_UP]
-    first_of = np.int64(2)  # the first rows: periods, revenue, then costs, discounted profit, and units
-    profit = first_of + ints[TERMS]
+    """Add the period to the totals, as `accounting.add_period` does."""
+    warm_up, profit = ints[WARM_UP], total_row(ints, T_DISCOUNTED_PROFIT)
     if discount == 1.0:
         for e in range(clock.size):
             totals[profit, e] += rows[ints[REVENUE], e]
@@ -1176,40 +1190,41 @@ def tally(ints, rows, totals, clock, discount):
         counted += clock[e] >= warm_up
     if counted == 0:
         return
-    everywhere = counted == clock.size
+    everywhere, periods = counted == clock.size, total_row(ints, T_PERIODS)
     for e in range(clock.size):  # true and false add 1 and 0: no branch, whose outcome differs from lane to lane
-        totals[0, e] += clock[e] >= warm_up
-    sum_up(rows, ints[REVENUE], totals, 1, 1, clock, warm_up, everywhere)
-    sum_up(rows, ints[COSTS], totals, first_of, ints[TERMS], clock, warm_up, everywhere)
-    at = profit + 1
+        totals[periods, e] += clock[e] >= warm_up
+    for field, row, count in (
+        (T_REVENUE, ints[REVENUE], 1),
+        (T_COSTS, ints[COSTS], ints[TERMS]),
+        (T_ON_HAND, ints[ON_HAND], ints[N]),
+        (T_IN_PROCESS, ints[IN_PROCESS], ints[J]),
+        (T_START, ints[STARTED], ints[J]),
+        (T_ORDER, ints[ORDERED], ints[J]),
+        (T_SHIPPED_LATE, ints[SHIPPED_LATE], ints[COSTS] - ints[SHIPPED_LATE]),
+    ):
+        sum_up(rows, row, totals, total_row(ints, field), count, clock, warm_up, everywhere)
+    sum_squares(rows, ints[ORDERED], totals, total_row(ints, T_ORDER_SQUARED), ints[J], clock, warm_up, everywhere)
+    for i in range(ints[N]):
+        on_hand, ready = ints[ON_HAND] + i, total_row(ints, T_READY) + i
+        for e in range(clock.size):
+            totals[ready, e] += (rows[on_hand, e] > 0) & (clock[e] >= warm_up)
     for m in range(ints[M]):  # what only stages with a market have
         i = ints[ints[MARKETS] + m]
-        sum_up(rows, ints[DEMAND] + i, totals, at + i, 1, clock, warm_up, everywhere)
-        sum_up(rows, ints[SHIPPED] + i, totals, at + n + i, 1, clock, warm_up, everywhere)
-        sum_up(rows, ints[ON_TIME] + i, totals, at + 2 * n + i, 1, clock, warm_up, everywhere)
-        sum_up(rows, ints[LOST] + i, totals, at + 3 * n + i, 1, clock, warm_up, everywhere)
-        sum_up(rows, ints[OWED] + i, totals, at + 8 * n + i, 1, clock, warm_up, everywhere)
+        for field, row in (
+            (T_DEMAND, ints[DEMAND]),
+            (T_SHIPPED, ints[SHIPPED]),
+            (T_SHIPPED_ON_TIME, ints[ON_TIME]),
+            (T_LOST, ints[LOST]),
+            (T_OWED, ints[OWED]),
+        ):
+            sum_up(rows, row + i, totals, total_row(ints, field) + i, 1, clock, warm_up, everywhere)
         demand, on_time = ints[DEMAND] + i, ints[ON_TIME] + i
+        sum_squares(rows, demand, totals, total_row(ints, T_DEMAND_SQUARED) + i, 1, clock, warm_up, everywhere)
+        orders, in_full = total_row(ints, T_ORDERS) + i, total_row(ints, T_ORDERS_IN_FULL) + i
         for e in range(clock.size):
             asked = (rows[demand, e] > 0) & (clock[e] >= warm_up)
-            totals[at + 4 * n + i, e] += asked
-            totals[at + 5 * n + i, e] += asked & (rows[on_time, e] >= rows[demand, e])
-    for i in range(n):
-        on_hand = ints[ON_HAND] + i
-        for e in range(clock.size):
-            totals[at + 6 * n + i, e] += (rows[on_hand, e] > 0) & (clock[e] >= warm_up)
-    sum_up(rows, ints[ON_HAND], totals, at + 7 * n, n, clock, warm_up, everywhere)
-    at += 9 * n
-    sum_up(rows, ints[IN_PROCESS], totals, at, sources, clock, warm_up, everywhere)
-    sum_up(rows, ints[STARTED], totals, at + sources, sources, clock, warm_up, everywhere)
-    sum_up(rows, ints[ORDERED], totals, at + 2 * sources, sources, clock, warm_up, everywhere)
-    at += 3 * sources
-    sum_squares(rows, ints[ORDERED], totals, at, sources, clock, warm_up, everywhere)
-    for m in range(ints[M]):
-        i = ints[ints[MARKETS] + m]
-        sum_squares(rows, ints[DEMAND] + i, totals, at + sources + i, 1, clock, warm_up, everywhere)
-    ages = ints[COSTS] - ints[SHIPPED_LATE]
-    sum_up(rows, ints[SHIPPED_LATE], totals, at + sources + n, ages, clock, warm_up, everywhere)
+            totals[orders, e] += asked
+            totals[in_full, e] += asked & (rows[on_time, e] >= rows[demand, e])
 
 
 @compiled
