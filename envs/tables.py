@@ -101,7 +101,10 @@ def tables_of(network: Network) -> dict[str, list[_Row]]:
         tables["items"].append(place | _cells(stage, LAYOUTS["items"].elsewhere))
         if stage.market is not None:
             tables["markets"].append(place | _cells(stage.market))
-            tables["demand"] += [place | row for row in _history(stage.market.demand)]
+            try:
+                tables["demand"] += [place | row for row in _history(stage.market.demand)]
+            except InputError as error:
+                raise error.within(f"stages.{name}.market.demand") from None
     locations = dict.fromkeys(row["location"] for row in tables["items"] if "location" in row)
     tables["locations"] = [{"location": location} for location in locations]
     return tables
@@ -350,7 +353,7 @@ def columns_of(table: str) -> list[str]:
 def _check_columns(layout: Layout, table: Table) -> None:
     for column in layout.required:
         if column not in table.columns:
-            raise InputError(table.file, f"column {column!r} is missing; it needs {', '.join(layout.required)}")
+            raise InputError(table.file, f"column {column!r} is missing; the file has {', '.join(table.columns)}")
     keys = (*layout.required, *layout.optional)
     for column in table.columns:
         if column in keys or column.startswith("#"):

@@ -29,7 +29,7 @@ class RunFolder(NamedTuple):
 def run_folder(root: str | Path, command: str, label: str) -> Iterator[RunFolder]:
     """Give a folder to write to, which becomes ``root/command/date-time-label`` if all goes well and else vanishes."""
     parent = Path(root).resolve() / command
-    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    made = _missing(parent)
     safe = re.sub(r"[^\w.-]+", "_", label)  # a network may be called anything
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -41,9 +41,7 @@ def run_folder(root: str | Path, command: str, label: str) -> Iterator[RunFolder
         run.path.rename(run.final)
     except BaseException:
         shutil.rmtree(run.path)
-        for folder in made:
-            if not any(folder.iterdir()):
-                folder.rmdir()
+        _remove_empty(made)
         raise
 
 
@@ -58,11 +56,10 @@ def complete(*files: str | Path) -> Iterator[list[Path]]:
     """
     finals = [Path(file).resolve() for file in files]
     for final in finals:
-        if final.is_dir() and not any(final.iterdir()):
-            final.rmdir()
-        if final.exists():
+        if final.exists() and not (final.is_dir() and not any(final.iterdir())):
             raise InputError("to", f"{str(final)!r} exists; give another name, or move it away first")
     parent = finals[0].parent
+    made = _missing(parent)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         partial = Path(mkdtemp(prefix=f".partial-{finals[0].name}-", dir=parent))
@@ -71,10 +68,23 @@ def complete(*files: str | Path) -> Iterator[list[Path]]:
     try:
         yield [partial / final.name for final in finals]
         for final in finals:
-            if (partial / final.name).exists():
-                (partial / final.name).rename(final)
+            if final.is_dir():
+                final.rmdir()
+            (partial / final.name).rename(final)
     finally:
         shutil.rmtree(partial)
+        _remove_empty(made)
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Return the folders that have to be made for one to be there, the innermost first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _claim(parent: Path, name: str) -> RunFolder:

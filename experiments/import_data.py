@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
 from pushpull.envs.checks import InputError
+from pushpull.envs.demand import longest_horizon
 from pushpull.envs.histories import read_trace
 from pushpull.envs.network import Network
 from pushpull.envs.tables import read_tables, write_csv
@@ -28,23 +30,29 @@ def main(settings: ImportSettings, console: Console) -> None:
         stages = {"stages": settled.pop("stages")}
         text = yaml.safe_dump(settled | stages, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
         file.write_text(f"# Made by `pushpull import` of the tables in {settings.from_}.\n\n{text}", encoding="utf-8")
-        _check_traces(Network.from_yaml(file))
+        shortest = _shortest_trace(Network.from_yaml(file))
     console.print(f"{to} holds {network.name}: {_counted(network)}.", highlight=False, soft_wrap=True)
     if history:
         columns, rows = history
         words = f"{len(columns) - 1} series of demand over {len(rows)} dates"
         console.print(f"{history_file} holds {words}.", highlight=False, soft_wrap=True)
+    if shortest < network.horizon:
+        words = f"Histories last {shortest} periods and an episode {network.horizon}: lower `horizon` in network.csv."
+        console.print(words, highlight=False, soft_wrap=True)
     console.print(f"`pushpull show network={to}` draws it.", highlight=False, soft_wrap=True)
 
 
-def _check_traces(network: Network) -> None:
-    """Read every recorded history, so that a fault shows before the network is used."""
+def _shortest_trace(network: Network) -> float:
+    """Read every recorded history, so that a fault shows now, and return how many periods all of them last."""
+    shortest = math.inf
     for i, market in network.markets.items():
         if market.demand is not None and market.demand.kind == "trace":
             try:
                 read_trace(market.demand)
+                shortest = min(shortest, longest_horizon(market.demand))
             except InputError as error:
                 raise error.within(f"stages.{network.stage_names[i]}.market.demand") from None
+    return shortest
 
 
 def _counted(network: Network) -> str:

@@ -341,7 +341,7 @@ BAD = [
         "no quantity",
         "bill_of_materials",
         "item,component\n",
-        "bill_of_materials.csv: column 'quantity' is missing; it needs item, component, quantity",
+        "bill_of_materials.csv: column 'quantity' is missing; the file has item, component",
     ),
     (
         "a text with commas",

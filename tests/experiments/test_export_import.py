@@ -73,6 +73,19 @@ def test_own_demand_is_written_beside_the_network_and_replayed(pushpull, here):
     assert table["revenue"].item() == pytest.approx(2 * (5 + 7 + 0 + 4) / 4)
 
 
+def test_a_history_shorter_than_an_episode_is_told(pushpull, here):
+    assert pushpull("export", "network=chain4", "to=tables").code == 0
+    (shop,) = [load_network("chain4").stage_names[i] for i in load_network("chain4").markets]
+    (here / "tables/markets.csv").write_text(f"item\n{shop}\n")
+    (here / "tables/demand.csv").write_text("item,date,quantity\n" + "".join(f"{shop},{k},5\n" for k in range(7)))
+    answer = pushpull("import", "from=tables", "to=short.yaml")
+    assert answer.code == 0, answer.err
+    assert f"Histories last 7 periods and an episode {load_network('chain4').horizon}: lower" in answer.out
+    (here / "tables/network.csv").write_text("setting,value\nhorizon,7\ndecoupling_point,supply\n")
+    answer = pushpull("import", "from=tables", "to=right.yaml")
+    assert answer.code == 0 and "Histories last" not in answer.out
+
+
 def test_demand_is_that_of_a_file_beside_the_tables(pushpull, here):
     market = {"demand": {"kind": "trace", "file": "own.csv", "column": "x"}}
     (here / "own.csv").write_text("month,x\n2024-01,3\n2024-02,4\n")
@@ -116,6 +129,8 @@ def test_a_plan_is_what_a_run_released(pushpull, runs, here, chain):
         (["export", "to=file/x"], "to: 'file/x' cannot be written"),
         (["export", "to=new", "plan=full"], "plan: no run of simulate in 'full'"),
         (["export", "to=new", "network=nowhere"], "network: 'nowhere' is not in the library"),
+        (["export", "to=new", "network=lost.yaml"], "stages.a.market.demand.file: no file 'gone.csv'"),
+        (["export", "to=a/b/c", "network=lost.yaml"], "stages.a.market.demand.file: no file 'gone.csv'"),
         # import
         (["import", "to=new.yaml"], "from: missing"),
         (["import", "from=full"], "to: missing"),
@@ -131,12 +146,16 @@ def test_misuse_leaves_nothing(pushpull, here, words, answer):
     (here / "full").mkdir()
     for file in ("full/x.txt", "file", "file.yaml"):
         (here / file).write_text("")
+    gone = {"demand": {"kind": "trace", "file": "gone.csv", "column": "x"}}
+    lost = {"decoupling_point": "supply", "stages": {"a": {"sources": [{}], "market": gone}}}
+    (here / "lost.yaml").write_text(yaml.safe_dump(lost))
+    (here / "tables").mkdir()  # an empty folder is as good as none
     assert pushpull("export", "network=beer_game", "to=tables").code == 0
     found = pushpull(*words)
     assert found.code == 2
     assert found.err.startswith(f"pushpull: {answer.format(here=here)}")
     assert found.out == ""
-    assert names(here) == ["file", "file.yaml", "full", "tables"]
+    assert names(here) == ["file", "file.yaml", "full", "lost.yaml", "tables"]
 
 
 def test_a_history_that_cannot_be_read_is_named(pushpull, here):
