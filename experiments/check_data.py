@@ -21,7 +21,7 @@ from rich.table import Table
 from pushpull.envs.checks import InputError
 from pushpull.envs.dates import Calendar, Dates, calendar_of, in_months, read_date, runs, write_date
 from pushpull.envs.histories import is_missing
-from pushpull.experiments.histories import Histories, Series, read_histories
+from pushpull.experiments.series import Histories, Series, read_series
 from pushpull.experiments.settings import CheckDataSettings
 
 CHANCE = 0.05  # a run of zeros is suspected if fewer such runs are to be expected in the whole series
@@ -55,7 +55,7 @@ class Dated(NamedTuple):
 
 def main(settings: CheckDataSettings, console: Console) -> int:
     """Report what is found in a file, and return 1 if anything is."""
-    histories = read_histories(settings.file, settings.column, settings.date, settings.item)
+    histories = read_series(settings.file, settings.column, settings.date, settings.item)
     findings, calendar = check(histories)
     if settings.format == "csv":
         write_findings(findings, console)

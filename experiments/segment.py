@@ -25,7 +25,7 @@ from pushpull.envs.exogenous import draw
 from pushpull.envs.network import Network
 from pushpull.envs.tables import as_number, read_csv
 from pushpull.experiments.check_data import dated_series
-from pushpull.experiments.histories import read_histories
+from pushpull.experiments.series import read_series
 from pushpull.experiments.settings import SegmentSettings
 
 ABC_CUTS = (0.80, 0.95)  # shares of all value where A and B end (Silver, Pyke & Thomas 2017)
@@ -187,7 +187,7 @@ def items_of_file(settings: SegmentSettings) -> list[Item]:
 
     In a long file a date of the calendar without a row is one without demand.
     """
-    histories = read_histories(str(settings.file), settings.column, settings.date, settings.item)
+    histories = read_series(str(settings.file), settings.column, settings.date, settings.item)
     facts = read_facts(settings.items) if settings.items else {}
     items = []
     for dated in dated_series(histories)[0]:

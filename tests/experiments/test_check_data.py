@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from pushpull.experiments.check_data import CHANCE, Dated, check, expected_runs, modified_z_scores, suspicious_zeros
-from pushpull.experiments.histories import Series, read_histories
+from pushpull.experiments.series import Series, read_series
 
 
 def kinds_of(path, **named):
     """Return (finding, row, item) of a file."""
-    findings, _ = check(read_histories(str(path), **named))
+    findings, _ = check(read_series(str(path), **named))
     return [(finding.finding, finding.row, finding.item) for finding in findings]
 
 
@@ -58,7 +58,7 @@ def german_holidays(year):
 
 
 def test_the_bakery_is_closed_on_the_holidays_that_its_source_names():
-    findings, calendar = check(read_histories("bakery.csv"))
+    findings, calendar = check(read_series("bakery.csv"))
     closed = {date.fromisoformat(finding.date) for finding in findings if finding.finding == "closing"}
     known = set.union(*(german_holidays(year) for year in range(2016, 2020)))
     assert closed == {day for day in known if date(2016, 1, 2) <= day <= date(2019, 4, 30)}
@@ -67,13 +67,13 @@ def test_the_bakery_is_closed_on_the_holidays_that_its_source_names():
 
 
 def test_the_restaurant_is_closed_on_the_five_days_that_its_page_names():
-    findings, _ = check(read_histories("restaurant.csv"))
+    findings, _ = check(read_series("restaurant.csv"))
     closed = [finding.date for finding in findings if finding.finding == "closing"]
     assert closed == ["2013-12-25", "2014-12-24", "2014-12-25", "2014-12-26", "2014-12-31"]
 
 
 def test_wine_is_clean():
-    findings, calendar = check(read_histories("wine.csv"))
+    findings, calendar = check(read_series("wine.csv"))
     assert findings == [] and str(calendar) == "every month"
 
 
@@ -187,13 +187,13 @@ def test_a_long_file_is_checked_item_by_item_in_any_order(file):
     assert [(kind, item) for kind, _, item in found] == [
         ("repeated date", "tea@Bonn"), ("gap", "tea@Bonn"), ("gap", "tea@Ulm"),
     ]  # fmt: skip
-    assert read_histories(str(file(text))).layout == "long"
+    assert read_series(str(file(text))).layout == "long"
 
 
 def test_weekends_that_never_occur_are_no_gaps(file):
     rows = [row for row in lines(daily(STEADY))[1:] if date.fromisoformat(row[:10]).weekday() < 5]
     path = file("".join(["date,x\n", *rows]))
-    findings, calendar = check(read_histories(str(path)))
+    findings, calendar = check(read_series(str(path)))
     assert findings == [] and str(calendar) == "every day but Saturday and Sunday"
 
 
@@ -211,11 +211,11 @@ def test_parquet_says_the_same_as_csv(file, tmp_path):
 
 def test_columns_are_told_or_said(file):
     path = file("when,note,a,b,#own\n2024-01-01,fine,1,x\n2024-01-02,late,2,3\n2024-01-04,,3,4\n")
-    told = read_histories(str(path))
+    told = read_series(str(path))
     assert (told.date, [series.name for series in told.series], told.left_out) == ("", ["a", "b"], ["when", "note"])
-    said = read_histories(str(path), ("a",), "when")
+    said = read_series(str(path), ("a",), "when")
     assert (said.date, [series.name for series in said.series]) == ("when", ["a"])
-    long = read_histories(str(path), ("a",), "when", ("note",))
+    long = read_series(str(path), ("a",), "when", ("note",))
     assert [(series.name, series.rows) for series in long.series] == [("fine", [2]), ("late", [3]), ("(no name)", [4])]
 
 

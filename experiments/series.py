@@ -43,7 +43,7 @@ class Histories(NamedTuple):
         return as_number(entry, self.decimal_comma)
 
 
-def read_histories(
+def read_series(
     file: str, columns: tuple[str, ...] | None = None, date: str | None = None, items: tuple[str, ...] | None = None
 ) -> Histories:
     """Read the series of a CSV or Parquet file.
