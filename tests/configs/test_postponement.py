@@ -6,6 +6,7 @@ import pytest
 from pushpull.agents import make_policy
 from pushpull.envs import Network, load_network, simulate
 from pushpull.envs.engine import Engine
+from pushpull.envs.rules import Rules
 from pushpull.experiments.statistics import estimate, paired_difference
 
 LEAD_TIME, LEVEL, COVERED = 3, 5000.0, 0.95
@@ -19,9 +20,15 @@ def family(variants: int, correlation: float, late: bool) -> Network:
     finished = {"sources": [{"inputs": {"generic": 1}, "lead_time": 0}]}
     stages = {"generic": made} if late else {}
     stages |= {f"variant{k}": {**(finished if late else made), "market": market} for k in range(variants)}
-    related = {"demand_correlation": correlation} if correlation else {}
     return Network.from_dict(
-        {"units": "real", "decoupling_point": "supply", "horizon": 2000, "warm_up": 10, "stages": stages, **related}
+        {
+            "units": "real",
+            "decoupling_point": "supply",
+            "horizon": 2000,
+            "warm_up": 10,
+            "demand_correlation": correlation,
+            "stages": stages,
+        }
     )
 
 
@@ -32,9 +39,7 @@ def safety_stock(network: Network, episodes: int) -> np.ndarray:
     whatever the level is, and the level that covers a share of periods is that quantile of what it falls short by.
     """
     stocks = [name for name, stage in network.stages.items() if stage.initial_on_hand]
-    policy = make_policy(
-        "constant", network, threshold={n: LEVEL * (n in stocks) for n in network.stages}, service_level=0.5
-    )
+    policy = Rules(network, {f"{name}.pull_threshold": LEVEL for name in stocks})  # of the others 0
     engine = Engine(network, episodes)
     engine.reset(0)
     left = []
@@ -47,7 +52,10 @@ def safety_stock(network: Network, episodes: int) -> np.ndarray:
     return (np.quantile(used, COVERED, axis=0) - used.mean(axis=0)).sum(axis=0)
 
 
-@pytest.mark.parametrize(("variants", "correlation"), [(2, 0), (4, 0), (9, 0)])
+CASES = [(2, 0), (4, 0), (9, 0), (4, 0.5), (4, 0.9), (4, -0.25), (9, 0.2)]
+
+
+@pytest.mark.parametrize(("variants", "correlation"), CASES)
 def test_late_differentiation_saves_what_pooling_saves(variants, correlation):
     """Of n equal markets one stock needs sqrt((1 + (n - 1) r) / n) of the safety of n stocks (Eppen 1979)."""
     episodes = 24
