@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pushpull.envs import resilience
 from pushpull.envs.dynamics import Array, Flows
 from pushpull.envs.network import COST_TERMS, FEATURE_COST_TERMS, Network
 
@@ -20,8 +21,7 @@ from pushpull.envs.network import COST_TERMS, FEATURE_COST_TERMS, Network
 def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
     """Charge each cost term on the period's flows and end-of-period stocks; each term is [B], in money."""
     stages = network.stages.values()
-    dust = 0.0 if network.units == "integer" else 1e-9 if flows.start.dtype == xp.float64 else 1e-4
-    started = xp.where(flows.start > dust, xp.ones_like(flows.start), xp.zeros_like(flows.start))
+    started = xp.where(flows.start > dust(xp, network, flows), xp.ones_like(flows.start), xp.zeros_like(flows.start))
     return {
         "holding": _charge([stage.holding_cost for stage in stages], flows.on_hand),
         "pipeline": _charge([source.pipeline_holding_cost for source in network.sources], flows.in_process),
@@ -31,6 +31,11 @@ def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
         "fixed": _charge([source.fixed_cost for source in network.sources], started),
         "shortfall": _charge([source.shortfall_cost for source in network.sources], flows.shortfall),
     }
+
+
+def dust(xp: Any, network: Network, flows: Flows) -> float:
+    """Return how many units are none: those that rounding leaves in real units."""
+    return 0.0 if network.units == "integer" else 1e-9 if flows.start.dtype == xp.float64 else 1e-4
 
 
 def revenue(network: Network, flows: Flows) -> Array:
@@ -70,6 +75,7 @@ class Totals:
     order_squared: np.ndarray  # [J, B]
     demand_squared: np.ndarray  # [N, B]
     shipped_late: np.ndarray  # [sum of ages, B] units by market and periods late
+    resilience: np.ndarray  # [R, B] what `resilience` counts; no rows without disruptions
 
 
 PER_SOURCE = ("in_process", "start", "order", "order_squared")
@@ -81,14 +87,17 @@ def no_totals(network: Network, batch: int) -> Totals:
     rows |= {name: () for name in ("periods", "revenue", "discounted_profit")}
     rows |= {name: (len(network.sources),) for name in PER_SOURCE}
     rows["shipped_late"] = (sum(network.ages),)
+    rows["resilience"] = (resilience.rows(network),)
     return Totals(
         **{item.name: np.zeros((*rows.get(item.name, (len(network.stages),)), batch)) for item in fields(Totals)}
     )
 
 
 def add_period(
+    network: Network,
     totals: Totals,
     flows: Flows,
+    available: np.ndarray | None,
     cost: Mapping[str, np.ndarray],
     earned: np.ndarray,
     counted: np.ndarray,
@@ -110,6 +119,11 @@ def add_period(
     for name in (*same, "shipped_late"):
         period[name] = getattr(flows, name)
     added = {name: getattr(totals, name) + counted * value for name, value in period.items()}
+    added["resilience"] = totals.resilience
+    if available is not None and resilience.rows(network):
+        added["resilience"] = resilience.follow(
+            network, totals.resilience, flows, available, counted, dust(np, network, flows)
+        )
     profit = earned - sum(cost.values())
     return Totals(discounted_profit=totals.discounted_profit + weight * profit, **added)
 
@@ -313,6 +327,11 @@ KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     "order_cycle_time_p95": order_cycle_time_p95,
     "csat_proxy": csat_proxy,
     "nps_proxy": nps_proxy,
+    # disruptions: how many began, share of periods in which a source is down, periods until they are felt and are over
+    "disruptions": lambda network, totals: resilience.count(totals.resilience, "disruptions"),
+    "down_share": lambda network, totals: _divide(resilience.count(totals.resilience, "down"), totals.periods, 0.0),
+    "time_to_survive": lambda network, totals: resilience.per_disruption(totals.resilience, "surviving"),
+    "time_to_recover": lambda network, totals: resilience.per_disruption(totals.resilience, "recovering"),
 }
 STAGE_KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     "stock": stage_stock,
@@ -326,6 +345,10 @@ ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
     **{f"cost.{term}": stated for term, stated in FEATURE_COST_TERMS.items()},
     **dict.fromkeys(("order_cycle_time", "order_cycle_time_p95"), _tells_waits),
     **dict.fromkeys(("csat_proxy", "nps_proxy"), _scores),
+    **dict.fromkeys(
+        ("disruptions", "down_share", "time_to_survive", "time_to_recover"),
+        lambda network: bool(network.disrupted_sources),
+    ),
 }
 
 

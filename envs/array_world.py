@@ -85,8 +85,10 @@ class ArrayWorld:
         self._state, flows = dynamics.step(xp, network, self._state, outside, action)
         self._charge(dynamics.Flows(**{name: to_numpy(values) for name, values in vars(flows).items()}))
         self.totals = accounting.add_period(
+            network,
             self.totals,
             self.flows,
+            None if traces.available is None else at_clock(traces.available, clock),
             self.costs,
             self.revenue,
             counted=(clock >= network.warm_up).astype(float),

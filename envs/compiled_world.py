@@ -259,6 +259,7 @@ def _seen(network: Network, first: Mapping[int, int], observation: Observation) 
         "echelon_inventory_position": [kernel.FIRST_ECHELON - i for i in range(n)],
         "last_demand": [first[kernel.DEMAND] + i for i in markets],
         "forecast": [kernel.FIRST_FORECAST - k for k in range(horizon * len(markets))],
+        "available": [kernel.FIRST_AVAILABLE - k for k in network.disrupted_sources],
         "periods_left": [kernel.TIME_LEFT],
     }
     return [place for name in observation.blocks for place in places[name]]

@@ -24,6 +24,7 @@ from typing import Any
 from pushpull.envs.network import Cards, Network, Source
 
 Array = Any  # a numpy array or a torch tensor
+ROUNDING = 1e-3  # units by which a share of a capacity may fall short of a whole number: 0.1 of 30 is 3, not 2.9999998
 
 
 @dataclass(frozen=True)
@@ -379,7 +380,7 @@ class _Period:
         if capacity == float("inf"):
             return units if available is None else self.xp.where(available > 0, units, self.zero)
         rate = self.zero + capacity if available is None else capacity * available
-        rate = self.xp.floor(rate) if self.integer else rate
+        rate = self.xp.floor(rate + ROUNDING) if self.integer else rate
         return self.xp.minimum(units, rate - self.started[j])
 
     def _pass(self, want: dict[int, Array], *, serving: bool = False) -> dict[int, Array]:

@@ -77,9 +77,8 @@ class Engine:
         weights = PRESETS["profit"] if weights is None else weights
         self.clock = np.zeros(self.num_envs, dtype=np.int64)
         self._shape = (self.num_envs, len(self.space.entries))
-        self._world = make_world(
-            network, self.clock, backend, dtype, self.space, self.observation, weights, disrupted=False
-        )
+        disrupted = bool(network.disrupted_sources)
+        self._world = make_world(network, self.clock, backend, dtype, self.space, self.observation, weights, disrupted)
         self._traces: Traces | None = None
 
     def reset(self, seed: int | Sequence[int]) -> None:
@@ -149,10 +148,12 @@ class Engine:
 
     def view(self) -> View:
         """Return what may be known now."""
-        world, trace = self._world, self._episodes.forecast
-        forecast = at_clock(trace, np.minimum(self.clock, len(trace) - 1))
+        world, traces = self._world, self._episodes
+        now = np.minimum(self.clock, len(traces.forecast) - 1)
+        forecast = at_clock(traces.forecast, now)
+        available = None if traces.available is None else at_clock(traces.available, now)
         last_demand = world.flows.demand[list(self.network.markets)]
-        return View(self.network, world.state, self.periods, self.seeds, last_demand, forecast)
+        return View(self.network, world.state, self.periods, self.seeds, last_demand, forecast, available)
 
     @property
     def ended(self) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""The outside world, drawn before anyone acts: demand and forecasts of all periods, for a batch of worlds.
+"""The outside world, drawn before anyone acts: demand, forecasts and supply of all periods, for a batch of worlds.
 
 A world is a pair (seed, episode), and its path depends on nothing else: not on the batch it is drawn in, its place
-there, other markets, or how many periods are drawn; each purpose and market reads its own of the `streams`.
+there, other markets, or how many periods are drawn; each purpose and place reads its own of the `streams`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pushpull.envs.demand_paths import demand_paths
 from pushpull.envs.families import market_demand, mean
 from pushpull.envs.network import Demand, Forecast, Network, Variant
 from pushpull.envs.streams import World, uniforms
+from pushpull.envs.supply import availability
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Traces:
         Demand of period t + h as foreseen at the start of period t. H is the longest horizon; a market with a
         shorter one repeats its last entry.
     available : ndarray, [T, J, B], or None
-        1 where a source is up, 0 where it is down; None where all are always up.
+        1 where a source is up; where it is down, 0 or the share of its capacity that is left. None where all are
+        always up.
     """
 
     demand: np.ndarray
@@ -112,7 +114,10 @@ def draw(network: Network, periods: int, worlds: Sequence[World]) -> Traces:
     """
     worlds = _whole_pairs(worlds)
     horizon = max(market.forecast.horizon for market in network.markets.values())
-    traces = Traces.empty(trace_sections(network, horizon), periods, len(worlds))
+    disrupted = bool(network.disrupted_sources)
+    traces = Traces.empty(trace_sections(network, horizon, disrupted), periods, len(worlds))
+    if traces.available is not None:
+        traces.available[:] = availability(network, periods, worlds)
     wanted = [periods + market.forecast.horizon - 1 for market in network.markets.values()]
     paths = demand_paths(network, periods, worlds, wanted)
     for m, (i, market) in enumerate(network.markets.items()):

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from pushpull.envs import resilience
+from pushpull.envs.dynamics import ROUNDING
 from pushpull.envs.exogenous import first_trace_rows
 from pushpull.envs.network import ACTION_COLUMNS, COST_TERMS, MODES, Network
 
@@ -29,16 +31,16 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
 (N, J, M, K, D, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED,
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
- SEES_POSITIONS, TERMS, COST_ROWS, TOTALS,
+ SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH,
  OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_FORECAST,  # first rows of the outside world
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT,
  SHORTFALL, IN_PROCESS, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # first rows of a block's sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(67)
+ HEAD) = range(69)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
- SOURCE_INTS) = range(22)
+ IS_DISRUPTED, SOURCE_INTS) = range(23)
 (CAPACITY, LOT_SIZE, LOT_GAP, MAX_ORDER, ADJUST_TIME, CARDS_LIMIT, UNIT_COST, FIXED_COST, PIPELINE_COST,
  SHORTFALL_COST, SOURCE_RATES) = range(11)
 (SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, STAGE_INTS) = range(9)
@@ -50,17 +52,18 @@ S_S, R_NQ, SMOOTHED = RULES.index("s_S"), RULES.index("r_nQ"), RULES.index("smoo
 TOTALS_FIELDS = (
     "periods", "revenue", "costs", "discounted_profit", "demand", "shipped", "shipped_on_time", "lost", "orders",
     "orders_in_full", "ready", "on_hand", "owed", "in_process", "start", "order", "order_squared", "demand_squared",
-    "shipped_late",
+    "shipped_late", "resilience",
 )  # fmt: skip
 (T_PERIODS, T_REVENUE, T_COSTS, T_DISCOUNTED_PROFIT, T_DEMAND, T_SHIPPED, T_SHIPPED_ON_TIME, T_LOST, T_ORDERS,
  T_ORDERS_IN_FULL, T_READY, T_ON_HAND, T_OWED, T_IN_PROCESS, T_START, T_ORDER, T_ORDER_SQUARED,
- T_DEMAND_SQUARED, T_SHIPPED_LATE) = range(len(TOTALS_FIELDS))  # fmt: skip
+ T_DEMAND_SQUARED, T_SHIPPED_LATE, T_RESILIENCE) = range(len(TOTALS_FIELDS))  # fmt: skip
 BASES = ("installation", "echelon", "physical")
 INSTALLATION, ECHELON, PHYSICAL = range(3)
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
 AFFECTS_START, AFFECTS_ORDER, AFFECTS_TRANSIT, AFFECTS_RECEIPT = range(1, 5)
 # What an observation entry shows that is no row of the block; from a first code on they go downwards.
 TIME_LEFT, FIRST_FORECAST, FIRST_POSITION, FIRST_ECHELON, FIRST_TRANSIT = -1, -2, -1_000_000, -2_000_000, -3_000_000
+FIRST_AVAILABLE = -4_000_000
 
 STATE = {
     "on_hand": ON_HAND,
@@ -165,6 +168,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
             *place(list(network.inputs[k])), network.modes[k] == "push" and source.carries, RULES.index(lot.rule),
             lot.at_most_one, lot.gap is not None, BASES.index(source.basis), *place(position),
             cards is not None, *place(limited), source.review_period, source.review_offset, DISRUPTIONS.index(affects),
+            k in network.disrupted_sources,
         ]  # fmt: skip
         source_rates[k] = [
             source.capacity, lot.Q or 0, network.rounded(lot.gap or 0),
@@ -213,6 +217,8 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[FORECASTS] = any(source.lot.rule == "smoothed" for source in network.sources)
     head[SEES_POSITIONS] = any(FIRST_TRANSIT < what <= FIRST_POSITION for what in vectors.seen)
     head[WARM_UP] = network.warm_up
+    head[FOLLOWS_DISRUPTIONS] = disrupted and resilience.rows(network) > 0
+    head[AFTERMATH] = resilience.aftermath(network)
     head[TERMS] = len(network.cost_terms)
     head[PAID_COUNT] = len(vectors.paid)
     head[TOLD_COUNT] = len(vectors.told)
@@ -607,7 +613,7 @@ def start_orders(ints, rates, rows, work, serving):
 @compiled
 def within_capacity(ints, rates, rows, work, j, units):
     """Want what capacity and availability leave of a row of units after this period's earlier starts."""
-    lanes, zero, whole = rows.shape[1], rows.dtype.type(0), ints[INTEGER] == 1
+    lanes, zero, whole, missing = rows.shape[1], rows.dtype.type(0), ints[INTEGER] == 1, rows.dtype.type(ROUNDING)
     capacity, started, up, want = (
         source_rate(rates, j, CAPACITY),
         ints[STARTED] + j,
@@ -625,7 +631,7 @@ def within_capacity(ints, rates, rows, work, j, units):
     elif scaled:
         for e in range(lanes):
             rate = capacity * work[up, e]
-            work[want, e] = min(rows[units, e], (np.floor(rate) if whole else rate) - rows[started, e])
+            work[want, e] = min(rows[units, e], (np.floor(rate + missing) if whole else rate) - rows[started, e])
     else:
         rate = np.floor(capacity) if whole else capacity
         for e in range(lanes):
@@ -877,7 +883,7 @@ def step(ints, rates, scales, rows, totals, work, clock, outside, actions, disco
         fill_outside(ints, rates, own, work, now, outside, first)
         fill_action(ints, scales, work, actions[first:last])
         period(ints, rates, own, work, now)
-        tally(ints, own, sums, now, discount)
+        tally(ints, rates, own, work, sums, now, discount)
         pay(ints, scales, own, paid[first:last])
         for e in range(now.size):
             now[e] += 1
@@ -941,7 +947,7 @@ def play(ints, rates, rows, totals, work, clock, outside, released, levels, disc
             fill_outside(ints, rates, own, work, now, outside, first)
             fill_rules(ints, rates, own, work, released, levels)
             period(ints, rates, own, work, now)
-            tally(ints, own, sums, now, discount)
+            tally(ints, rates, own, work, sums, now, discount)
             for e in range(now.size):
                 now[e] += 1
 
@@ -1076,6 +1082,8 @@ def look(ints, rates, scales, rows, work, clock, outside, seen, first):
         if what == TIME_LEFT:
             for e in range(clock.size):
                 work[shown, e] = (periods - clock[e]) / periods
+        elif what <= FIRST_AVAILABLE:
+            cut(outside, first, ints[OUTSIDE_AVAILABLE] + FIRST_AVAILABLE - what, clock, work, shown)
         elif what <= FIRST_TRANSIT:
             sum_transit(ints, rows, FIRST_TRANSIT - what, work, shown)
         elif what <= FIRST_ECHELON:
@@ -1170,7 +1178,7 @@ def total_row(ints, field):
 
 
 @compiled
-def tally(ints, rows, totals, clock, discount):
+def tally(ints, rates, rows, work, totals, clock, discount):
     """Add the period to the totals, as `accounting.add_period` does."""
     warm_up, profit = ints[WARM_UP], total_row(ints, T_DISCOUNTED_PROFIT)
     if discount == 1.0:
@@ -1185,6 +1193,8 @@ def tally(ints, rows, totals, clock, discount):
             for row in range(ints[COSTS], ints[REVENUE]):
                 earned -= rows[row, e]
             totals[profit, e] += earned * discount ** clock[e]
+    if ints[FOLLOWS_DISRUPTIONS]:
+        follow_disruptions(ints, rates, rows, work, totals, clock)
     counted = 0
     for e in range(clock.size):
         counted += clock[e] >= warm_up
@@ -1225,6 +1235,48 @@ def tally(ints, rows, totals, clock, discount):
             asked = (rows[demand, e] > 0) & (clock[e] >= warm_up)
             totals[orders, e] += asked
             totals[in_full, e] += asked & (rows[on_time, e] >= rows[demand, e])
+
+
+@compiled
+def follow_disruptions(ints, rates, rows, work, totals, clock):
+    """Count what `resilience.follow` counts."""
+    lanes, tolerance, shortage, unmet, down = clock.size, rates[0], ints[SCRATCH], ints[SCRATCH] + 1, ints[SCRATCH] + 2
+    for row in range(shortage, down + 1):
+        for e in range(lanes):
+            work[row, e] = 0
+    for m in range(ints[M]):
+        i = ints[ints[MARKETS] + m]
+        owed, lost, demand, on_time = ints[OWED] + i, ints[LOST] + i, ints[DEMAND] + i, ints[ON_TIME] + i
+        for e in range(lanes):
+            work[shortage, e] += rows[owed, e] + rows[lost, e]
+            work[unmet, e] += rows[demand, e] - rows[on_time, e]
+    for j in range(ints[J]):
+        if source(ints, j, IS_DISRUPTED):
+            up = ints[AVAILABLE] + j
+            for e in range(lanes):
+                work[down, e] = 1 if work[up, e] < 1 else work[down, e]
+    first = total_row(ints, T_RESILIENCE)
+    disruptions, downs, surviving, recovering, last, level, since, credited, followed, met = range(first, first + 10)
+    for e in range(lanes):
+        is_down, counts = work[down, e] > 0, clock[e] >= ints[WARM_UP]
+        above = totals[last, e] > totals[level, e] + tolerance
+        if (not is_down) & (totals[since, e] >= ints[AFTERMATH]) & (not above):
+            totals[followed, e] = 0.0
+        if is_down & ((totals[followed, e] == 0.0) | (totals[since, e] > 0.0)):
+            totals[level, e] = totals[last, e] if totals[followed, e] == 0.0 else totals[level, e]
+            totals[followed, e] = 1.0 if counts else -1.0
+            totals[credited, e] = 0.0
+            totals[met, e] = 1.0
+            totals[disruptions, e] += counts
+        totals[since, e] = 0.0 if is_down else totals[since, e] + 1.0
+        totals[downs, e] += counts & is_down
+        if (totals[followed, e] > 0.0) & (not is_down) & above:
+            totals[recovering, e] += totals[since, e] - totals[credited, e]
+            totals[credited, e] = totals[since, e]
+        if work[unmet, e] > tolerance:
+            totals[met, e] = 0.0
+        totals[surviving, e] += totals[met, e] if totals[followed, e] > 0.0 else 0.0
+        totals[last, e] = work[shortage, e]
 
 
 @compiled

@@ -88,11 +88,59 @@ class Cards(Settings):
     over: tuple[str, ...] | None = setting(optional(listing(text, at_least=1)), None)
 
 
+def _spells(field: str, value: Any) -> tuple[tuple[int, int], ...]:
+    """Accept pairs [first, last] of periods that follow each other without overlap."""
+    spells = listing(listing(_periods), at_least=1)(field, value)
+    for k, spell in enumerate(spells):
+        if len(spell) != 2 or spell[0] > spell[1]:
+            raise InputError(f"{field}[{k}]", f"{list(spell)} is not [first, last]; give two periods, the later last")
+        if k and spell[0] <= spells[k - 1][1]:
+            raise InputError(
+                f"{field}[{k}]",
+                f"{list(spell)} does not begin after {list(spells[k - 1])} ends; sort spells and join what overlaps",
+            )
+    return spells
+
+
 @dataclass(frozen=True)
 class Disruption(Settings):
-    """What a period without availability stops: starts, orders, the pipeline or receipts."""
+    """What stops at a source while it is down (starts, orders, the pipeline or receipts), and when it is down.
+
+    It is down by a Markov chain: an up period is followed by a down one with probability `fail`, a down one by an up
+    one with probability `repair`, so that the mean down time is 1 / repair, the mean up time 1 / fail and the share of
+    up periods repair / (fail + repair); the first period is up with that probability. Or it is down in the periods of a
+    `schedule` of spells [first, last]. With neither it is down where a replayed record says so. Where it `affects`
+    starts, `severity` is the share of the capacity that is missing while it is down; all else stops altogether.
+    """
 
     affects: str = setting(choice("start", "order", "transit", "receipt"))
+    fail: float | None = setting(optional(number(above=0, high=1)), None)
+    repair: float | None = setting(optional(number(above=0, high=1)), None)
+    schedule: tuple[tuple[int, int], ...] | None = setting(optional(_spells), None)
+    severity: float = setting(number(above=0, high=1), 1)
+
+    def examine(self):
+        for key, other in (("fail", "repair"), ("repair", "fail")):
+            if getattr(self, key) is not None and getattr(self, other) is None:
+                raise InputError(other, f"missing beside {key} {getattr(self, key)}; a Markov chain needs both")
+        if self.fail is not None and self.schedule is not None:
+            raise InputError(
+                "schedule", f"{list(map(list, self.schedule))} does not go with fail and repair; state one of the two"
+            )
+        if self.severity < 1 and self.affects != "start":
+            raise InputError(
+                "severity",
+                f"{self.severity} does not go with affects {self.affects}, which stops altogether; leave it out, or "
+                "use affects: start",
+            )
+
+        if self.severity < 1 and not self.happens:
+            raise InputError("severity", f"{self.severity} of what never happens; state fail and repair, or a schedule")
+
+    @property
+    def happens(self) -> bool:
+        """Whether these settings say when it happens."""
+        return self.fail is not None or self.schedule is not None
 
 
 @dataclass(frozen=True)
@@ -130,6 +178,11 @@ class Source(Settings):
                 "initial_pipeline",
                 f"{list(self.initial_pipeline)} has {len(self.initial_pipeline)} entries but lead_time is "
                 f"{self.lead_time}; entry k is received in period k, so give at most lead_time entries",
+            )
+        if self.disruption is not None and self.disruption.severity < 1 and self.capacity == float("inf"):
+            raise InputError(
+                "disruption.severity",
+                f"{self.disruption.severity} of an unlimited capacity; state the source's capacity",
             )
         if self.lot.rule == "r_nQ" and self.max_order < self.lot.Q:
             raise InputError(
@@ -812,6 +865,11 @@ class Network(Settings):
     def ages(self) -> tuple[int, ...]:
         """Rows of each market's backorders by age."""
         return tuple(market.ages for market in self.markets.values())
+
+    @cached_property
+    def disrupted_sources(self) -> tuple[int, ...]:
+        """Sources that state when they are down."""
+        return tuple(j for j, s in enumerate(self.sources) if s.disruption is not None and s.disruption.happens)
 
     def pushing_stages(self, points: Sequence[str]) -> set[str]:
         """Return the stages at and upstream of decoupling points: whose sources push unless they say otherwise."""

@@ -48,6 +48,9 @@ class View:
         Demand of the period before at each market; 0 in the first.
     forecast : ndarray [H, M, B]
         Demand foreseen for this period, the next, ...
+    available : ndarray [J, B]
+        The share of its capacity that each source has in this period: 1 where it is up. A source that goes down or up
+        is known to when the period starts, before anything is released or ordered.
     """
 
     def __init__(
@@ -58,13 +61,14 @@ class View:
         seeds: Array,
         last_demand: Array,
         forecast: Array,
+        available: Array | None = None,
         xp: Any = np,
     ):
         self.network, self.periods, self.seeds, self.period = network, periods, seeds, state.period
         self.on_hand, self.backorders, self.pending = state.on_hand, state.owed, state.pending
         self.backorders_by_age = state.owed_by_age
         self.last_demand, self.forecast = last_demand, forecast
-        self._state, self._xp = state, xp
+        self._state, self._available, self._xp = state, available, xp
 
     @cached_property
     def pipeline(self) -> list[Array]:
@@ -98,6 +102,10 @@ class View:
     @cached_property
     def _travelling(self) -> list[list[Array]]:
         return split(self._state.in_transit, self.network.order_delays)
+
+    @property
+    def available(self) -> Array:
+        return self._xp.ones_like(self.pending) if self._available is None else self._available
 
     @property
     def periods_left(self) -> Array:
@@ -177,6 +185,11 @@ BLOCKS: dict[str, Block] = {
         lambda network: np.tile(_market_scale(network), _horizon(network)),
         lambda view: view.forecast.reshape(-1, view.forecast.shape[-1]),
     ),
+    "available": Block(
+        lambda network: [network.source_names[j] for j in network.disrupted_sources],
+        lambda network: np.ones(len(network.disrupted_sources)),
+        lambda view: view.available[list(view.network.disrupted_sources)],
+    ),
     "periods_left": Block(
         lambda network: ["share"],
         lambda network: np.ones(1),
@@ -192,6 +205,7 @@ STANDARD_BLOCKS = (
     "in_transit",
     "last_demand",
     "forecast",
+    "available",
 )
 LIMIT = 100.0  # entries are clipped at this many times their natural scale
 
@@ -246,5 +260,7 @@ def standard_blocks(network: Network) -> tuple[str, ...]:
         idle.add("backorders_by_age")  # where nobody leaves, how long they have waited changes nothing
     if all(market.forecast.kind == "none" for market in network.markets.values()):
         idle.add("forecast")
+    if not network.disrupted_sources:
+        idle.add("available")
     blocks = [name for name in STANDARD_BLOCKS if name not in idle]
     return tuple(blocks + ["periods_left"] * network.horizon_is_real)

@@ -114,9 +114,10 @@ def rollout(
     last_demand = torch.zeros_like(demand[0])
     charged, earned, moved = [], [], []
     for t in range(periods):
-        view = View(network, state, periods, None, last_demand, forecast[t], xp)
+        up = None if available is None else available[t]
+        view = View(network, state, periods, None, last_demand, forecast[t], up, xp)
         action = _rows(space, _examined(space, policy(view), like=state.on_hand))
-        outside = dynamics.Exogenous(demand[t], None if available is None else available[t], forecast[t, 0])
+        outside = dynamics.Exogenous(demand[t], up, forecast[t, 0])
         state, flows = dynamics.step(xp, network, state, outside, action)
         charged.append(accounting.costs(xp, network, flows))
         earned.append(accounting.revenue(network, flows))

@@ -16,6 +16,7 @@ from pushpull.envs.exogenous import Traces, foresee
 from pushpull.envs.families import market_demand
 from pushpull.envs.histories import read_trace
 from pushpull.envs.network import Demand, Network
+from pushpull.envs.supply import availability
 from pushpull.experiments.agents import Agent, fixed_agent, saved_agents
 from pushpull.experiments.folders import run_folder
 from pushpull.experiments.settings import SimulateSettings
@@ -102,7 +103,7 @@ def _row(engine: Engine, action: np.ndarray) -> dict[str, float]:
 
 
 def _traces(network: Network, history: np.ndarray) -> Traces:
-    """Return the traces of a recorded demand; its forecasts are those of the network's own demand process."""
+    """Return the traces of a recorded demand; forecasts and disruptions are those of the network's own processes."""
     periods = len(history)
     horizon = max(market.forecast.horizon for market in network.markets.values())
     foreseen = np.empty((periods, horizon, len(network.markets), 1))
@@ -110,7 +111,8 @@ def _traces(network: Network, history: np.ndarray) -> Traces:
         own, path = market.forecast, history[:, m, None]
         made = foresee(own, market_demand(network, i), network.units, path, periods, [(0, 0)], m)
         foreseen[:, :, m] = made[:, np.minimum(np.arange(horizon), own.horizon - 1)]
-    return Traces(history[:, :, None], foreseen, available=None)
+    available = availability(network, periods, [(0, 0)]) if network.disrupted_sources else None
+    return Traces(history[:, :, None], foreseen, available)
 
 
 def _agent(settings: SimulateSettings, network: Network) -> Agent:

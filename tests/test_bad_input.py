@@ -74,6 +74,7 @@ MARKET = "stages.shop.market"
 PLANT, SHOP, DEMAND = "stages.plant.sources.0", "stages.shop.sources.0", "stages.shop.market.demand"
 ONE_ROW = {"factors": [1, 2], "transitions": [[1, 0]]}
 APART = {"factors": [1, 2], "transitions": [[1, 0], [0, 1]]}
+DOWN = {"affects": "start", "fail": 0.1, "repair": 0.5}
 NOBODY = {"kind": "bass", "innovation": 0.1, "imitation": 0.3, "market_size": 0}
 
 NETWORKS = [
@@ -178,6 +179,73 @@ NETWORKS = [
     # disruptions, stockouts
     ("unknown disruption", f"{PLANT}.disruption + .affects", {"affects": "x"}, "'x'", "transit"),
     ("a disruption of nothing", f"{PLANT}.disruption + .affects", {}, "missing", "state it"),
+    ("failure 0", f"{PLANT}.disruption + .fail", {**DOWN, "fail": 0}, "0 is out of range", "above 0"),
+    ("repair above 1", f"{PLANT}.disruption + .repair", {**DOWN, "repair": 1.5}, "1.5 is out of range", "at most 1"),
+    (
+        "no repair",
+        f"{PLANT}.disruption + .repair",
+        {"affects": "order", "fail": 0.1},
+        "missing beside fail 0.1",
+        "both",
+    ),
+    (
+        "repair alone",
+        f"{PLANT}.disruption + .fail",
+        {"affects": "order", "repair": 1},
+        "missing beside repair 1",
+        "both",
+    ),
+    ("chance and schedule", f"{PLANT}.disruption + .schedule", {**DOWN, "schedule": [[1, 2]]}, "[[1, 2]]", "state one"),
+    ("a schedule of nothing", f"{PLANT}.disruption + .schedule", {"affects": "order", "schedule": []}, "at least 1"),
+    (
+        "a spell without an end",
+        f"{PLANT}.disruption + .schedule[0]",
+        {"affects": "order", "schedule": [5]},
+        "[5] is not [first, last]",
+        "give two periods",
+    ),
+    (
+        "a spell that ends before it begins",
+        f"{PLANT}.disruption + .schedule[0]",
+        {"affects": "order", "schedule": [[5, 4]]},
+        "[5, 4] is not [first, last]",
+        "the later last",
+    ),
+    (
+        "spells that overlap",
+        f"{PLANT}.disruption + .schedule[1]",
+        {"affects": "order", "schedule": [[5, 8], [8, 9]]},
+        "[8, 9] does not begin after [5, 8] ends",
+        "join what overlaps",
+    ),
+    (
+        "half a period",
+        f"{PLANT}.disruption + .schedule[0][1]",
+        {"affects": "order", "schedule": [[5, 8.5]]},
+        "8.5 is not whole",
+    ),
+    ("severity 0", f"{PLANT}.disruption + .severity", {**DOWN, "severity": 0}, "0 is out of range", "above 0"),
+    (
+        "half an order",
+        f"{PLANT}.disruption + .severity",
+        {**DOWN, "affects": "order", "severity": 0.5},
+        "0.5 does not go with affects order",
+        "use affects: start",
+    ),
+    (
+        "half of what never happens",
+        f"{PLANT}.disruption + .severity",
+        {"affects": "start", "severity": 0.5},
+        "0.5 of what never happens",
+        "or a schedule",
+    ),
+    (
+        "half of an unlimited capacity",
+        f"{PLANT} + .disruption.severity",
+        {"disruption": {**DOWN, "severity": 0.5}},
+        "0.5 of an unlimited capacity",
+        "state the source's capacity",
+    ),
     ("partial without share", "stages.shop.market.stockout", "partial", "'partial'"),
     ("share of what", "stages.shop.market.stockout", {"x": 1}, "{'x': 1}", "lost"),
     ("share above 1", "stages.shop.market.stockout + .partial", {"partial": 2}, "2 is out of range", "at most 1"),

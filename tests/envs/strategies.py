@@ -155,7 +155,12 @@ def _sources(draw: st.DrawFn, units: str, suppliers: list[str], mode: str) -> di
     if mode == "implied" or source["mode"] != "mixed":
         source["shortfall"] = draw(st.sampled_from([None, "carry"]))
     if draw(st.booleans()):
-        source["disruption"] = {"affects": draw(st.sampled_from(["start", "order", "transit", "receipt"]))}
+        affects = draw(st.sampled_from(["start", "order", "transit", "receipt"]))
+        source["disruption"] = {"affects": affects} | draw(
+            st.sampled_from([{}, {}, {"fail": 0.25, "repair": 0.5}, {"schedule": [[0, 1], [4, 4]]}])
+        )
+        if affects == "start" and "capacity" in source and len(source["disruption"]) > 1:
+            source["disruption"]["severity"] = draw(st.sampled_from([0.25, 1]))
     for cost in ("shortfall_cost", "unit_cost", "fixed_cost", "pipeline_holding_cost"):
         source[cost] = draw(st.integers(0, 4))
     return source
