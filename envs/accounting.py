@@ -22,7 +22,7 @@ def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
     """Charge each cost term on the period's flows and end-of-period stocks; each term is [B], in money."""
     stages = network.stages.values()
     started = xp.where(flows.start > dust(xp, network, flows), xp.ones_like(flows.start), xp.zeros_like(flows.start))
-    return {
+    charged = {
         "holding": _charge([stage.holding_cost for stage in stages], flows.on_hand),
         "pipeline": _charge([source.pipeline_holding_cost for source in network.sources], flows.in_process),
         "backorder": _charge([s.market.backorder_cost if s.market else 0 for s in stages], flows.owed),
@@ -31,6 +31,11 @@ def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
         "fixed": _charge([source.fixed_cost for source in network.sources], started),
         "shortfall": _charge([source.shortfall_cost for source in network.sources], flows.shortfall),
     }
+    if network.writes_off:
+        charged["obsolescence"] = _charge([stage.obsolescence_cost for stage in stages], flows.written_off)
+    if network.limits_storage:
+        charged["storage"] = _charge([stage.overflow_cost for stage in stages], flows.overflow)
+    return charged
 
 
 def dust(xp: Any, network: Network, flows: Flows) -> float:
@@ -38,9 +43,13 @@ def dust(xp: Any, network: Network, flows: Flows) -> float:
     return 0.0 if network.units == "integer" else 1e-9 if flows.start.dtype == xp.float64 else 1e-4
 
 
-def revenue(network: Network, flows: Flows) -> Array:
-    """Price times units shipped, [B]."""
-    return _charge([s.market.price if s.market else 0 for s in network.stages.values()], flows.shipped)
+def revenue(network: Network, flows: Flows, last: Any = False) -> Array:
+    """Price times units shipped, and the salvage value of stock on hand where the period is the `last`, [B]."""
+    earned = _charge([s.market.price if s.market else 0 for s in network.stages.values()], flows.shipped)
+    for i, stage in enumerate(network.stages.values()):
+        if stage.salvage_value:
+            earned = earned + stage.salvage_value * flows.on_hand[i] * last
+    return earned
 
 
 def _charge(rates: list[float], units: Array) -> Array:
@@ -76,6 +85,7 @@ class Totals:
     demand_squared: np.ndarray  # [N, B]
     shipped_late: np.ndarray  # [sum of ages, B] units by market and periods late
     resilience: np.ndarray  # [R, B] what `resilience` counts; no rows without disruptions
+    written_off: np.ndarray  # [N, B] units; no rows where no stage writes off
 
 
 PER_SOURCE = ("in_process", "start", "order", "order_squared")
@@ -88,6 +98,7 @@ def no_totals(network: Network, batch: int) -> Totals:
     rows |= {name: (len(network.sources),) for name in PER_SOURCE}
     rows["shipped_late"] = (sum(network.ages),)
     rows["resilience"] = (resilience.rows(network),)
+    rows["written_off"] = (len(network.stages) * network.writes_off,)
     return Totals(
         **{item.name: np.zeros((*rows.get(item.name, (len(network.stages),)), batch)) for item in fields(Totals)}
     )
@@ -118,6 +129,7 @@ def add_period(
     same = ("demand", "shipped", "shipped_on_time", "lost", "on_hand", "owed", "in_process", "start", "order")
     for name in (*same, "shipped_late"):
         period[name] = getattr(flows, name)
+    period["written_off"] = flows.written_off
     added = {name: getattr(totals, name) + counted * value for name, value in period.items()}
     added["resilience"] = totals.resilience
     if available is not None and resilience.rows(network):
@@ -236,6 +248,7 @@ RATIOS: dict[str, Ratio] = {
     "work_in_process": Ratio({"in_process": 1}, PER_PERIOD),
     "days_of_inventory": Ratio({"on_hand": 1}, {"shipped": 1}, markets=True),
     "inventory_turnover": Ratio({"shipped": 1}, {"on_hand": 1}, markets=True),
+    "write_offs": Ratio({"written_off": 1}, PER_PERIOD),
     **{f"cost.{term}": Ratio({f"cost.{term}": 1}, PER_PERIOD) for term in COST_TERMS},
 }
 SHORTAGE_TERMS = ("backorder", "lost_sale", "shortfall")  # what the absence of stock costs, and not its ownership
@@ -349,6 +362,7 @@ ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
         ("disruptions", "down_share", "time_to_survive", "time_to_recover"),
         lambda network: bool(network.disrupted_sources),
     ),
+    "write_offs": lambda network: network.writes_off,
 }
 
 

@@ -57,13 +57,13 @@ class ArrayWorld:
         self._initial = dynamics.initial_state(self._xp, network, batch, dtype=self._dtype)
         self._nothing = _no_flows(network, batch)
         self._state = self._initial
-        self._charge(self._nothing)
+        self._charge(self._nothing, np.zeros(batch, dtype=bool))
         self.totals = accounting.no_totals(network, batch)
 
     def begin(self, which: np.ndarray) -> None:
         """Put the environments of the mask into their initial state."""
         self._state = _choose(self._xp.where, self._xp.asarray(which), self._initial, self._state)
-        self._charge(_choose(np.where, which, self._nothing, self.flows))
+        self._charge(_choose(np.where, which, self._nothing, self.flows), ~which & self._last)
         self.totals = _choose(np.where, which, accounting.no_totals(self.network, self.batch), self.totals)
 
     def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
@@ -83,7 +83,8 @@ class ArrayWorld:
         action = decode(self._space, self._space.physical(vectors))
         action = dynamics.Action(*(rows(values) for values in vars(action).values()))
         self._state, flows = dynamics.step(xp, network, self._state, outside, action)
-        self._charge(dynamics.Flows(**{name: to_numpy(values) for name, values in vars(flows).items()}))
+        flows = dynamics.Flows(**{name: to_numpy(values) for name, values in vars(flows).items()})
+        self._charge(flows, clock == len(traces.demand) - 1)
         self.totals = accounting.add_period(
             network,
             self.totals,
@@ -105,10 +106,10 @@ class ArrayWorld:
         assert self._observation is not None, "a world made without an observation cannot observe"
         return self._observation(view())
 
-    def _charge(self, flows: dynamics.Flows) -> None:
-        self.flows = flows
+    def _charge(self, flows: dynamics.Flows, last: np.ndarray) -> None:
+        self.flows, self._last = flows, last
         self.costs = accounting.costs(np, self.network, flows)
-        self.revenue = accounting.revenue(self.network, flows)
+        self.revenue = accounting.revenue(self.network, flows, last)
 
     @property
     def told(self) -> np.ndarray:
@@ -146,4 +147,5 @@ def _no_flows(network: Network, batch: int) -> dynamics.Flows:
         item.name: len(network.sources if item.name in sources else network.stages) for item in fields(dynamics.Flows)
     }
     rows["shipped_late"] = sum(network.ages)
+    rows |= {"written_off": rows["demand"] * network.writes_off, "overflow": rows["demand"] * network.limits_storage}
     return dynamics.Flows(**{name: np.zeros((count, batch)) for name, count in rows.items()})

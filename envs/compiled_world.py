@@ -252,6 +252,7 @@ def _seen(network: Network, first: Mapping[int, int], observation: Observation) 
         "backorders": [first[kernel.OWED] + i for i in markets],
         "backorders_by_age": [first[kernel.OWED_BY_AGE] + row for row in range(sum(network.ages))],
         "pipeline": [first[kernel.PIPELINE] + row for row in range(sum(network.pipeline_rows))],
+        "stock_by_age": [first[kernel.STOCK_BY_AGE] + row for row in range(sum(network.shelf_lives))],
         "in_process": [first[kernel.IN_PROCESS] + k for k in range(j)],
         "pending": [first[kernel.PENDING] + k for k in range(j)],
         "in_transit": [kernel.FIRST_TRANSIT - k for k in range(j)],

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pushpull.envs.network import Cards, Network, Source
+from pushpull.envs.network import Cards, Network, Source, Stage
 
 Array = Any  # a numpy array or a torch tensor
 ROUNDING = 1e-3  # units by which a share of a capacity may fall short of a whole number: 0.1 of 30 is 3, not 2.9999998
@@ -35,6 +35,8 @@ class State:
     order_delay rows per source: row k holds the orders that reach the source k periods later. `owed_by_age` has
     `Market.ages` rows per market: row k holds what is owed and will be k + 1 periods late in the coming period (the
     last row also what will be later, unless patience ends it); where a market has such rows, they add up to `owed`.
+    `stock_by_age` has shelf_life rows per stage: row k holds the units on hand that were received k periods ago; where
+    a stage has such rows, they add up to `on_hand`.
     """
 
     period: Array  # [B], whole numbers
@@ -44,6 +46,7 @@ class State:
     pipeline: Array  # [sum of lead_time + 1, B]
     in_transit: Array  # [sum of order_delay, B]
     owed_by_age: Array  # [sum of ages, B]
+    stock_by_age: Array  # [sum of shelf_life, B]
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Flows:
     owed: Array  # [N, B]
     in_process: Array  # [J, B] units in the pipelines, held ones included
     shipped_late: Array  # [sum of ages, B] of the units shipped, those 1, 2, ... periods late, market by market
+    written_off: Array  # [N, B] units that left the stock unused; no rows where no stage writes off
+    overflow: Array  # [N, B] units that storage had no room for; no rows where all stages have room
 
 
 def step(xp: Any, network: Network, state: State, exogenous: Exogenous, action: Action) -> tuple[State, Flows]:
@@ -132,6 +137,14 @@ def initial_state(xp: Any, network: Network, batch: int, **kind: Any) -> State:
                 for age in range(market.ages)
             ]
         ),
+        stock_by_age=rows(
+            [
+                units
+                for stage in stages
+                for units in [float(stage.initial_on_hand), *[0.0] * ((stage.shelf_life or 1) - 1)]
+                if stage.shelf_life
+            ]
+        ),
     )
 
 
@@ -174,10 +187,12 @@ class _Period:
         self.in_transit = split(state.in_transit, network.order_delays)
         self.ages = dict(zip(network.markets, split(state.owed_by_age, network.ages), strict=True))
         self.shipped_late = {i: list(rows) for i, rows in self.ages.items()}
+        self.stock_by_age = split(state.stock_by_age, network.shelf_lives)
         self.zero = xp.zeros_like(self.on_hand[0])
         zeros_per_stage = [self.zero] * len(network.stages)
         zeros_per_source = [self.zero] * len(network.sources)
         self.demanded, self.shipped, self.on_time, self.lost = (list(zeros_per_stage) for _ in range(4))
+        self.written_off, self.overflow = (list(zeros_per_stage) for _ in range(2))
         self.order, self.started, self.receipt, self.shortfall = (list(zeros_per_source) for _ in range(4))
 
     # --- the five events -------------------------------------------------------------------------------------
@@ -241,6 +256,9 @@ class _Period:
 
     def end(self) -> tuple[State, Flows]:
         xp = self.xp
+        if self.network.writes_off or self.network.limits_storage:
+            for i, stage in enumerate(self.network.stages.values()):
+                self._write_off(i, stage)
         in_process = [_total(rows) for rows in self.pipeline]
         flows = Flows(
             demand=xp.stack(self.demanded),
@@ -255,6 +273,8 @@ class _Period:
             owed=xp.stack(self.owed),
             in_process=xp.stack(in_process),
             shipped_late=self._stack(self.shipped_late.values()),
+            written_off=self._stack([self.written_off] if self.network.writes_off else []),
+            overflow=self._stack([self.overflow] if self.network.limits_storage else []),
         )
         pipeline = [row for j, rows in enumerate(self.pipeline) for row in self._advance(j, rows)]
         state = State(
@@ -265,6 +285,7 @@ class _Period:
             pipeline=xp.stack(pipeline),
             in_transit=self._stack(self.in_transit),
             owed_by_age=self._stack(self.ages.values()),
+            stock_by_age=self._stack(self.stock_by_age),
         )
         return state, flows
 
@@ -430,12 +451,18 @@ class _Period:
         return units
 
     def _join_stock(self, j: int, source: Source, units: Array) -> None:
-        """Put units that are due on hand, or let them wait outside while receipts are disrupted."""
-        up = self._up(j, "receipt")
+        """Put units that are due on hand, or let them wait outside for a disruption to end or for room."""
+        up, i = self._up(j, "receipt"), self.network.source_stage[j]
+        stage = self.network.stages[self.network.stage_names[i]]
         if up is not None:
             self.pipeline[j][0] = self.pipeline[j][0] + self.xp.where(up, self.zero, units)
             units = self.xp.where(up, units, self.zero)
-        i = self.network.source_stage[j]
+        if stage.limits_storage and stage.overflow == "block":
+            room = self.xp.maximum(self._floor_scalar(stage.storage_capacity) - self.on_hand[i], self.zero)
+            outside = units - self.xp.minimum(units, room)
+            self.pipeline[j][0] = self.pipeline[j][0] + outside
+            self.overflow[i] = self.overflow[i] + outside
+            units = units - outside
         self.receipt[j] = self.receipt[j] + units
         self.on_hand[i] = self.on_hand[i] + units
 
@@ -473,6 +500,28 @@ class _Period:
             self.lost[i] = self.lost[i] + oldest
         self.ages[i] = older
         self.owed[i] = _total(older or [self.zero])
+
+    def _write_off(self, i: int, stage: Stage) -> None:
+        """Take off what is obsolete and what is thrown away; what stays is the youngest stock, one period older."""
+        xp, zero, rows = self.xp, self.zero, self.stock_by_age[i]
+        if stage.obsolescence:
+            units = stage.obsolescence * self.on_hand[i]
+            self.written_off[i] = xp.round(units) if self.integer else units
+        elif stage.shelf_life:
+            rows = [_total([rows[0], *(self.receipt[j] for j in self.network.sources_of[i])]), *rows[1:]]
+            self.written_off[i] = xp.maximum(self.on_hand[i] - _total([zero, *rows[:-1]]), zero)
+        self.on_hand[i] = self.on_hand[i] - self.written_off[i]
+        if stage.limits_storage and stage.overflow != "block":
+            self.overflow[i] = xp.maximum(self.on_hand[i] - self._floor_scalar(stage.storage_capacity), zero)
+            if stage.overflow == "scrap":
+                self.on_hand[i] = self.on_hand[i] - self.overflow[i]
+                self.written_off[i] = self.written_off[i] + self.overflow[i]
+        if stage.shelf_life:
+            left, older = self.on_hand[i], [zero]
+            for row in rows[:-1]:
+                older.append(xp.minimum(left, row))
+                left = left - older[-1]
+            self.stock_by_age[i] = older
 
     def _advance(self, j: int, rows: list[Array]) -> list[Array]:
         """Move the pipeline one period on, unless its transit is disrupted."""

@@ -18,7 +18,7 @@ from numba import njit
 from pushpull.envs import resilience
 from pushpull.envs.dynamics import ROUNDING
 from pushpull.envs.exogenous import first_trace_rows
-from pushpull.envs.network import ACTION_COLUMNS, COST_TERMS, MODES, Network
+from pushpull.envs.network import ACTION_COLUMNS, COST_TERMS, MODES, OVERFLOWS, Network
 
 LANES = 128
 entry_point = njit(cache=True, nogil=True, error_model="numpy")
@@ -31,20 +31,22 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
 (N, J, M, K, D, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED,
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
- SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH,
+ SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH, WRITES_OFF, LIMITS_STORAGE, SALVAGES,
  OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_FORECAST,  # first rows of the outside world
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
- ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED, STARTED, RECEIPT,
- SHORTFALL, IN_PROCESS, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # first rows of a block's sections
+ ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, STOCK_BY_AGE, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED,
+ STARTED, RECEIPT, SHORTFALL, WRITTEN_OFF, OVERFLOW, IN_PROCESS, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(69)
+ HEAD) = range(75)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  IS_DISRUPTED, SOURCE_INTS) = range(23)
 (CAPACITY, LOT_SIZE, LOT_GAP, MAX_ORDER, ADJUST_TIME, CARDS_LIMIT, UNIT_COST, FIXED_COST, PIPELINE_COST,
  SHORTFALL_COST, SOURCE_RATES) = range(11)
-(SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, STAGE_INTS) = range(9)
-(HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, STAGE_RATES) = range(6)
+(SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, SHELF_LIFE, SHELF_ROW, WHEN_FULL,
+ STAGE_INTS) = range(12)
+(HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, OBSOLESCENCE, OBSOLESCENCE_COST, STORAGE_CAPACITY,
+ OVERFLOW_COST, SALVAGE_VALUE, STAGE_RATES) = range(11)
 # fmt: on
 PUSH, PULL = MODES.index("push"), MODES.index("pull")
 RULES = ("base_stock", "s_S", "r_nQ", "smoothed")
@@ -52,15 +54,17 @@ S_S, R_NQ, SMOOTHED = RULES.index("s_S"), RULES.index("r_nQ"), RULES.index("smoo
 TOTALS_FIELDS = (
     "periods", "revenue", "costs", "discounted_profit", "demand", "shipped", "shipped_on_time", "lost", "orders",
     "orders_in_full", "ready", "on_hand", "owed", "in_process", "start", "order", "order_squared", "demand_squared",
-    "shipped_late", "resilience",
+    "shipped_late", "resilience", "written_off",
 )  # fmt: skip
 (T_PERIODS, T_REVENUE, T_COSTS, T_DISCOUNTED_PROFIT, T_DEMAND, T_SHIPPED, T_SHIPPED_ON_TIME, T_LOST, T_ORDERS,
  T_ORDERS_IN_FULL, T_READY, T_ON_HAND, T_OWED, T_IN_PROCESS, T_START, T_ORDER, T_ORDER_SQUARED,
- T_DEMAND_SQUARED, T_SHIPPED_LATE, T_RESILIENCE) = range(len(TOTALS_FIELDS))  # fmt: skip
+ T_DEMAND_SQUARED, T_SHIPPED_LATE, T_RESILIENCE, T_WRITTEN_OFF) = range(len(TOTALS_FIELDS))  # fmt: skip
 BASES = ("installation", "echelon", "physical")
 INSTALLATION, ECHELON, PHYSICAL = range(3)
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
 AFFECTS_START, AFFECTS_ORDER, AFFECTS_TRANSIT, AFFECTS_RECEIPT = range(1, 5)
+HAS_ROOM, HOLDS, SCRAPS, BLOCKS = range(4)  # what a stage does when it is full
+OBSOLESCENCE_TERM, STORAGE_TERM = COST_TERMS.index("obsolescence"), COST_TERMS.index("storage")
 # What an observation entry shows that is no row of the block; from a first code on they go downwards.
 TIME_LEFT, FIRST_FORECAST, FIRST_POSITION, FIRST_ECHELON, FIRST_TRANSIT = -1, -2, -1_000_000, -2_000_000, -3_000_000
 FIRST_AVAILABLE = -4_000_000
@@ -72,6 +76,7 @@ STATE = {
     "pipeline": PIPELINE,
     "in_transit": IN_TRANSIT,
     "owed_by_age": OWED_BY_AGE,
+    "stock_by_age": STOCK_BY_AGE,
 }
 FLOWS = {
     "demand": DEMAND,
@@ -86,6 +91,8 @@ FLOWS = {
     "owed": OWED,
     "in_process": IN_PROCESS,
     "shipped_late": SHIPPED_LATE,
+    "written_off": WRITTEN_OFF,
+    "overflow": OVERFLOW,
 }
 
 
@@ -118,8 +125,9 @@ def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], di
     n, j, ages = len(network.stages), len(network.sources), sum(network.ages)
     kept = {
         ON_HAND: n, OWED: n, PENDING: j, PIPELINE: sum(network.pipeline_rows), IN_TRANSIT: sum(network.order_delays),
-        OWED_BY_AGE: ages,
-        DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j, IN_PROCESS: j,
+        OWED_BY_AGE: ages, STOCK_BY_AGE: sum(network.shelf_lives),
+        DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j,
+        WRITTEN_OFF: n * network.writes_off, OVERFLOW: n * network.limits_storage, IN_PROCESS: j,
         SHIPPED_LATE: ages, COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
     }  # fmt: skip
     scratch = {
@@ -180,18 +188,27 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         transit_row += network.order_delays[k]
 
     stages, stage_rates = np.zeros((n, STAGE_INTS), dtype=np.int64), np.zeros((n, STAGE_RATES))
-    age = 0
+    age, shelf_row = 0, rows[STOCK_BY_AGE]
     for i, stage in enumerate(network.stages.values()):
-        own, market = network.sources_of[i], stage.market
+        own, market, life = network.sources_of[i], stage.market, network.shelf_lives[i]
+        when_full = HOLDS + OVERFLOWS.index(stage.overflow) if stage.limits_storage else HAS_ROOM
         stages[i, : HAS_MARKET + 1] = own[0], own[-1] + 1, market is not None
+        stages[i, SHELF_LIFE:] = life, shelf_row, when_full
+        shelf_row += life
         stage_rates[i, HOLDING_COST] = stage.holding_cost
+        stage_rates[i, OBSOLESCENCE:] = [
+            stage.obsolescence, stage.obsolescence_cost, whole(stage.storage_capacity), stage.overflow_cost,
+            stage.salvage_value,
+        ]  # fmt: skip
         if market is not None:
-            stages[i, TELLS_WAITS:] = [
+            stages[i, TELLS_WAITS:SHELF_LIFE] = [
                 market.tells_waits and market.waiting_share > 0, market.patience is not None, market.ages,
                 rows[OWED_BY_AGE] + age, rows[SHIPPED_LATE] + age,
             ]  # fmt: skip
             age += market.ages
-            stage_rates[i, PRICE:] = [market.price, market.backorder_cost, market.lost_sale_cost, market.waiting_share]
+            stage_rates[i, PRICE:OBSOLESCENCE] = [
+                market.price, market.backorder_cost, market.lost_sale_cost, market.waiting_share,
+            ]  # fmt: skip
 
     column_rows: dict[str, int] = dict(zip(ACTION_COLUMNS, (QUANTITY, THRESHOLD, GAP), strict=True))
     entries = [
@@ -220,6 +237,8 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[FOLLOWS_DISRUPTIONS] = disrupted and resilience.rows(network) > 0
     head[AFTERMATH] = resilience.aftermath(network)
     head[TERMS] = len(network.cost_terms)
+    head[WRITES_OFF], head[LIMITS_STORAGE] = network.writes_off, network.limits_storage
+    head[SALVAGES] = any(stage.salvage_value for stage in network.stages.values())
     head[PAID_COUNT] = len(vectors.paid)
     head[TOLD_COUNT] = len(vectors.told)
     told = [term for part, whole, _ in vectors.told for term in (*part, *whole)]
@@ -289,14 +308,14 @@ def stage_rate(ints, rates, i, field):
 
 
 @compiled
-def period(ints, rates, rows, work, clock):
+def period(ints, rates, rows, work, clock, periods):
     """Run the sequence of events on a block whose demand, action, availability and forecast rows are filled."""
     for row in range(ints[SHIPPED], ints[IN_PROCESS]):
         for e in range(rows.shape[1]):
             rows[row, e] = 0
     if ints[PUSH_FIRST] and ints[SOME_PUSH]:
         push(ints, rates, rows, work, clock, False)
-    receive(ints, rows, work)
+    receive(ints, rates, rows, work)
     if ints[SOME_PUSH] and not ints[PUSH_FIRST]:
         push(ints, rates, rows, work, clock, True)
     if ints[SHIPS_WHILE_PULLING]:
@@ -309,12 +328,14 @@ def period(ints, rates, rows, work, clock):
         ask(ints, rows)
         for m in range(ints[M]):
             serve(ints, rates, rows, work, ints[ints[MARKETS] + m])
+    if ints[WRITES_OFF] or ints[LIMITS_STORAGE]:
+        write_off(ints, rates, rows, work)
     advance(ints, rows, work)
-    charge(ints, rates, rows)
+    charge(ints, rates, rows, clock, periods)
 
 
 @compiled
-def receive(ints, rows, work):
+def receive(ints, rates, rows, work):
     """Orders that travelled long enough reach the source; units due join the stock."""
     lanes, due = rows.shape[1], ints[SCRATCH]
     for j in range(ints[J]):
@@ -328,7 +349,7 @@ def receive(ints, rows, work):
         for e in range(lanes):
             work[due, e] = rows[arriving, e]
             rows[arriving, e] = 0
-        join_stock(ints, rows, work, j, due)
+        join_stock(ints, rates, rows, work, j, due)
 
 
 @compiled
@@ -342,21 +363,26 @@ def shift(rows, first, last):
 
 
 @compiled
-def join_stock(ints, rows, work, j, units):
-    """Put units that are due on hand, or let them wait outside while receipts are disrupted."""
-    receipt, on_hand = ints[RECEIPT] + j, ints[ON_HAND] + source(ints, j, STAGE)
+def join_stock(ints, rates, rows, work, j, units):
+    """Put units that are due on hand, or let them wait outside for a disruption to end or for room."""
+    i, waiting, zero = source(ints, j, STAGE), source(ints, j, PIPELINE_ROW), rows.dtype.type(0)
+    receipt, on_hand = ints[RECEIPT] + j, ints[ON_HAND] + i
     if ints[DISRUPTED] and source(ints, j, AFFECTS) == AFFECTS_RECEIPT:
-        up, waiting = ints[AVAILABLE] + j, source(ints, j, PIPELINE_ROW)
+        up = ints[AVAILABLE] + j
         for e in range(rows.shape[1]):
-            if work[up, e] > 0:
-                rows[receipt, e] += work[units, e]
-                rows[on_hand, e] += work[units, e]
-            else:
-                rows[waiting, e] += work[units, e]
-    else:
+            outside = zero if work[up, e] > 0 else work[units, e]
+            rows[waiting, e] += outside
+            work[units, e] -= outside
+    if stage(ints, i, WHEN_FULL) == BLOCKS:
+        overflow, limit = ints[OVERFLOW] + i, stage_rate(ints, rates, i, STORAGE_CAPACITY)
         for e in range(rows.shape[1]):
-            rows[receipt, e] += work[units, e]
-            rows[on_hand, e] += work[units, e]
+            outside = work[units, e] - min(work[units, e], max(limit - rows[on_hand, e], zero))
+            rows[waiting, e] += outside
+            rows[overflow, e] += outside
+            work[units, e] -= outside
+    for e in range(rows.shape[1]):
+        rows[receipt, e] += work[units, e]
+        rows[on_hand, e] += work[units, e]
 
 
 @compiled
@@ -707,7 +733,7 @@ def start(ints, rates, rows, work, j, ordered, received):
         for e in range(lanes):
             rows[pending, e] -= work[units, e]
     if source(ints, j, LEAD_TIME) == 0 and received:
-        join_stock(ints, rows, work, j, units)
+        join_stock(ints, rates, rows, work, j, units)
     else:
         for e in range(lanes):
             rows[last, e] += work[units, e]
@@ -778,6 +804,50 @@ def grow_older(ints, rows, work, i, young):
 
 
 @compiled
+def write_off(ints, rates, rows, work):
+    """Take off what is obsolete and what is thrown away; what stays is the youngest stock, one period older."""
+    lanes, zero, whole, young = rows.shape[1], rows.dtype.type(0), ints[INTEGER] == 1, ints[SCRATCH]
+    for i in range(ints[N]):
+        on_hand, written_off, overflow = ints[ON_HAND] + i, ints[WRITTEN_OFF] + i, ints[OVERFLOW] + i
+        share, life = stage_rate(ints, rates, i, OBSOLESCENCE), stage(ints, i, SHELF_LIFE)
+        first, when_full = stage(ints, i, SHELF_ROW), stage(ints, i, WHEN_FULL)
+        if share > 0:
+            for e in range(lanes):
+                units = share * rows[on_hand, e]
+                rows[written_off, e] = np.rint(units) if whole else units
+                rows[on_hand, e] -= rows[written_off, e]
+        elif life > 0:
+            for j in range(stage(ints, i, SOURCE), stage(ints, i, END_SOURCE)):
+                for e in range(lanes):
+                    rows[first, e] += rows[ints[RECEIPT] + j, e]
+            for e in range(lanes):
+                work[young, e] = 0
+            for row in range(first, first + life - 1):
+                for e in range(lanes):
+                    work[young, e] += rows[row, e]
+            for e in range(lanes):
+                rows[written_off, e] = max(rows[on_hand, e] - work[young, e], zero)
+                rows[on_hand, e] -= rows[written_off, e]
+        if HAS_ROOM < when_full < BLOCKS:
+            limit = stage_rate(ints, rates, i, STORAGE_CAPACITY)
+            for e in range(lanes):
+                rows[overflow, e] = max(rows[on_hand, e] - limit, zero)
+            if when_full == SCRAPS:
+                for e in range(lanes):
+                    rows[on_hand, e] -= rows[overflow, e]
+                    rows[written_off, e] += rows[overflow, e]
+        if life > 0:
+            for e in range(lanes):
+                left, younger = rows[on_hand, e], rows[first, e]
+                rows[first, e] = 0
+                for row in range(first + 1, first + life):
+                    kept = min(left, younger)
+                    younger = rows[row, e]
+                    rows[row, e] = kept
+                    left -= kept
+
+
+@compiled
 def advance(ints, rows, work):
     """Tell what is in process, then move the pipelines one period on, unless their transit is disrupted."""
     for j in range(ints[J]):
@@ -800,7 +870,7 @@ def advance(ints, rows, work):
 
 
 @compiled
-def charge(ints, rates, rows):
+def charge(ints, rates, rows, clock, periods):
     """Cost by term, in the order of `Network.cost_terms`, and revenue."""
     holding, pipeline, backorder, lost_sale, production, fixed, shortfall = range(7)
     lanes, zero, tolerance, cost = rows.shape[1], rows.dtype.type(0), rates[0], ints[COSTS]
@@ -821,6 +891,19 @@ def charge(ints, rates, rows):
         if rate != 0:
             for e in range(lanes):
                 rows[cost + fixed, e] += rate if rows[started, e] > tolerance else zero
+    if ints[WRITES_OFF]:
+        for i in range(ints[N]):
+            term, rate = ints[ints[COST_ROWS] + OBSOLESCENCE_TERM], stage_rate(ints, rates, i, OBSOLESCENCE_COST)
+            add(rows, term, rate, ints[WRITTEN_OFF] + i)
+    if ints[LIMITS_STORAGE]:
+        for i in range(ints[N]):
+            term, rate = ints[ints[COST_ROWS] + STORAGE_TERM], stage_rate(ints, rates, i, OVERFLOW_COST)
+            add(rows, term, rate, ints[OVERFLOW] + i)
+    if ints[SALVAGES]:
+        for i in range(ints[N]):
+            rate, on_hand = stage_rate(ints, rates, i, SALVAGE_VALUE), ints[ON_HAND] + i
+            for e in range(clock.size):
+                rows[ints[REVENUE], e] += rate * rows[on_hand, e] if clock[e] == periods - 1 else zero
 
 
 @compiled
@@ -882,7 +965,7 @@ def step(ints, rates, scales, rows, totals, work, clock, outside, actions, disco
         now, own, sums = clock[first:last], rows[block], totals[block]
         fill_outside(ints, rates, own, work, now, outside, first)
         fill_action(ints, scales, work, actions[first:last])
-        period(ints, rates, own, work, now)
+        period(ints, rates, own, work, now, outside.shape[0])
         tally(ints, rates, own, work, sums, now, discount)
         pay(ints, scales, own, paid[first:last])
         for e in range(now.size):
@@ -946,7 +1029,7 @@ def play(ints, rates, rows, totals, work, clock, outside, released, levels, disc
         for _ in range(outside.shape[0]):
             fill_outside(ints, rates, own, work, now, outside, first)
             fill_rules(ints, rates, own, work, released, levels)
-            period(ints, rates, own, work, now)
+            period(ints, rates, own, work, now, outside.shape[0])
             tally(ints, rates, own, work, sums, now, discount)
             for e in range(now.size):
                 now[e] += 1
@@ -1211,6 +1294,7 @@ def tally(ints, rates, rows, work, totals, clock, discount):
         (T_START, ints[STARTED], ints[J]),
         (T_ORDER, ints[ORDERED], ints[J]),
         (T_SHIPPED_LATE, ints[SHIPPED_LATE], ints[COSTS] - ints[SHIPPED_LATE]),
+        (T_WRITTEN_OFF, ints[WRITTEN_OFF], ints[OVERFLOW] - ints[WRITTEN_OFF]),
     ):
         sum_up(rows, row, totals, total_row(ints, field), count, clock, warm_up, everywhere)
     sum_squares(rows, ints[ORDERED], totals, total_row(ints, T_ORDER_SQUARED), ints[J], clock, warm_up, everywhere)

@@ -40,9 +40,13 @@ SEQUENCES = {
     "push_before_receive": ("push", "receive", "demand", "pull", "ship"),
 }
 MODES = ("push", "pull", "mixed")
+OVERFLOWS = ("hold", "scrap", "block")
 ACTION_COLUMNS = ("quantity", "threshold", "gap")
 COMMON_COST_TERMS = ("holding", "pipeline", "backorder", "lost_sale", "production", "fixed", "shortfall")
-FEATURE_COST_TERMS: dict[str, Callable[[Network], bool]] = {}  # further terms, and which networks have them
+FEATURE_COST_TERMS: dict[str, Callable[[Network], bool]] = {  # further terms, and which networks have them
+    "obsolescence": lambda network: network.writes_off,
+    "storage": lambda network: network.limits_storage,
+}
 COST_TERMS = (*COMMON_COST_TERMS, *FEATURE_COST_TERMS)
 ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
 LONGEST_WAIT = 20  # periods up to which waits are told apart where no patience ends them
@@ -586,21 +590,67 @@ class Market(Settings):
 
 @dataclass(frozen=True)
 class Stage(Settings):
-    """A stock point for one item; replenished by its sources, drawn on by others and by its market."""
+    """A stock point for one item; replenished by its sources, drawn on by others and by its market.
+
+    At the end of a period, before costs are charged, stock loses a share `obsolescence` (rounded half to even in
+    integer units), or what has reached the age of `shelf_life` periods: it is received at age 0, ages by one at the end
+    of each period, and leaves oldest first whoever draws on it.
+
+    Above `storage_capacity`, `overflow` says what happens to a unit: ``hold`` keeps it, ``scrap`` writes it off at the
+    end of the period, after what is obsolete, ``block`` lets it wait outside, in its pipeline, until a receive event
+    finds room. Each such unit costs `overflow_cost`, held and blocked ones in every period. Each unit written off, for
+    whatever reason, costs `obsolescence_cost`. What is left after the last period of an episode earns `salvage_value` a
+    unit, or costs it where it is negative.
+    """
 
     initial_on_hand: float = setting(_units, 0)
     initial_owed: float = setting(_units, 0)
     holding_cost: float = setting(_money, 0)
+    obsolescence: float = setting(_share, 0)
+    shelf_life: int | None = setting(optional(number(1, whole=True)), None)
+    obsolescence_cost: float = setting(_money, 0)
+    storage_capacity: float = setting(number(0, infinite=True), float("inf"))
+    overflow: str = setting(choice(*OVERFLOWS), "hold")
+    overflow_cost: float = setting(_money, 0)
+    salvage_value: float = setting(number(), 0)
     sources: tuple[Source, ...] = setting(records(Source), ())
     market: Market | None = setting(optional(record(Market)), None)
 
     def examine(self):
+        self._examine_stock()
         if not self.sources:
             raise InputError("sources", "empty; a stage needs at least one source (without inputs: outside supply)")
         if self.initial_owed and (self.market is None or self.market.waiting_share == 0):
             raise InputError("initial_owed", f"{self.initial_owed} needs a market that backorders; set it to 0")
         if self.initial_owed and self.market is not None and self.market.patience == 0:
             raise InputError("initial_owed", f"{self.initial_owed} needs customers who wait; set it to 0")
+
+    def _examine_stock(self):
+        if self.shelf_life is not None and self.obsolescence:
+            raise InputError(
+                "obsolescence", f"{self.obsolescence} beside shelf_life {self.shelf_life}; state one of the two"
+            )
+        if self.obsolescence_cost and not self.writes_off:
+            problem = f"{self.obsolescence_cost} but nothing is written off; state obsolescence, shelf_life or overflow"
+            raise InputError("obsolescence_cost", problem)
+        for key in ("overflow", "overflow_cost"):
+            if key in self.to_dict() and self.storage_capacity == float("inf"):
+                raise InputError(key, f"{getattr(self, key)!r} but no storage_capacity; state it, or leave {key} out")
+        if self.overflow == "block" and self.initial_on_hand > self.storage_capacity:
+            raise InputError(
+                "initial_on_hand",
+                f"{self.initial_on_hand} is above storage_capacity {self.storage_capacity}, which blocks; give less",
+            )
+
+    @property
+    def writes_off(self) -> bool:
+        """Whether stock may leave without being used or sold."""
+        return bool(self.obsolescence or self.shelf_life) or (self.limits_storage and self.overflow == "scrap")
+
+    @property
+    def limits_storage(self) -> bool:
+        """Whether there is an end to what the stage can store."""
+        return self.storage_capacity < float("inf")
 
 
 def _correlation(field: str, value: Any) -> float | tuple[tuple[float, ...], ...]:
@@ -713,6 +763,11 @@ class Network(Settings):
             if self.units == "integer":
                 for key in ("initial_on_hand", "initial_owed"):
                     _require_whole(f"stages.{name}.{key}", getattr(stage, key))
+            if stage.salvage_value and not self.horizon_is_real:
+                raise InputError(
+                    f"stages.{name}.salvage_value",
+                    f"{stage.salvage_value} needs an end to be paid at; set horizon_is_real: true, or leave it out",
+                )
         if self.warm_up >= self.horizon:
             raise InputError("warm_up", f"{self.warm_up} leaves nothing of horizon {self.horizon}; give less")
         if not self.markets:
@@ -853,6 +908,21 @@ class Network(Settings):
     def pipeline_rows(self) -> tuple[int, ...]:
         """Rows of each source's pipeline: what is due in 0 to lead_time periods."""
         return tuple(source.lead_time + 1 for source in self.sources)
+
+    @cached_property
+    def shelf_lives(self) -> tuple[int, ...]:
+        """Ages at which stock of each stage is told apart; 0 where it does not age."""
+        return tuple(stage.shelf_life or 0 for stage in self.stages.values())
+
+    @cached_property
+    def writes_off(self) -> bool:
+        """Whether any stage's stock may leave without being used or sold."""
+        return any(stage.writes_off for stage in self.stages.values())
+
+    @cached_property
+    def limits_storage(self) -> bool:
+        """Whether there is an end to what any stage can store."""
+        return any(stage.limits_storage for stage in self.stages.values())
 
     @cached_property
     def order_delays(self) -> tuple[int, ...]:

@@ -40,6 +40,8 @@ class View:
         Orders not yet started, units started and not yet received, orders that still travel, and the sum of the three.
     pipeline : list of ndarray [lead_time + 1, B]
         Per source, units received in 0, 1, ... periods.
+    stock_by_age : list of ndarray [shelf_life, B]
+        Per stage, units on hand received 0, 1, ... periods ago; without rows where stock does not age.
     inventory_position, echelon_inventory_position : ndarray [N, B]
         As the dynamics define them.
     backorders_by_age : ndarray [sum of ages, B]
@@ -74,6 +76,11 @@ class View:
     def pipeline(self) -> list[Array]:
         ends = list(accumulate(self.network.pipeline_rows, initial=0))
         return [self._state.pipeline[first:end] for first, end in pairwise(ends)]
+
+    @cached_property
+    def stock_by_age(self) -> list[Array]:
+        ends = list(accumulate(self.network.shelf_lives, initial=0))
+        return [self._state.stock_by_age[first:end] for first, end in pairwise(ends)]
 
     @cached_property
     def in_process(self) -> Array:
@@ -172,6 +179,15 @@ BLOCKS: dict[str, Block] = {
         lambda network: np.repeat(_source_scale(network), network.pipeline_rows),
         lambda view: view._state.pipeline,
     ),
+    "stock_by_age": Block(
+        lambda network: [
+            f"{name}.{k}"
+            for name, rows in zip(network.stage_names, network.shelf_lives, strict=True)
+            for k in range(rows)
+        ],
+        lambda network: np.repeat(bounds.stock_scale(network), network.shelf_lives),
+        lambda view: view._state.stock_by_age,
+    ),
     "in_process": Block(_sources, _source_scale, lambda view: view.in_process),
     "pending": Block(_sources, _source_scale, lambda view: view.pending),
     "in_transit": Block(_sources, _source_scale, lambda view: view.in_transit),
@@ -198,6 +214,7 @@ BLOCKS: dict[str, Block] = {
 }
 STANDARD_BLOCKS = (
     "on_hand",
+    "stock_by_age",
     "backorders",
     "backorders_by_age",
     "pipeline",
@@ -254,6 +271,8 @@ def standard_blocks(network: Network) -> tuple[str, ...]:
         idle.add("pending")
     if not any(network.order_delays):
         idle.add("in_transit")
+    if not any(network.shelf_lives):
+        idle.add("stock_by_age")
     if all(market.waiting_share == 0 for market in network.markets.values()):
         idle.add("backorders")
     if not any(market.patience for market in network.markets.values()):

@@ -39,6 +39,8 @@ class History:
         Units by stage; stocks and backorders stand at the end of the period.
     order, start, receipt, shortfall : ndarray [T, J]
         Units by source: requests (push) or orders (pull), starts, receipts, and what had not started.
+    written_off, overflow : ndarray [T, N], or [T, 0] where no stage states what brings them about
+        Units that left the stock unused, and units that storage had no room for.
     """
 
     stage_names: tuple[str, ...]
@@ -55,6 +57,8 @@ class History:
     start: np.ndarray
     receipt: np.ndarray
     shortfall: np.ndarray
+    written_off: np.ndarray
+    overflow: np.ndarray
 
     def to_pandas(self) -> Any:
         """Return one row per period, with columns such as ``on_hand.phone`` and ``cost.holding``."""
@@ -63,11 +67,14 @@ class History:
         columns = {"total_cost": self.total_cost, "revenue": self.revenue}
         columns |= {f"cost.{term}": values for term, values in self.cost.items()}
         for names, fields in (
-            (self.stage_names, ("demand", "shipped", "lost", "on_hand", "owed")),
+            (self.stage_names, ("demand", "shipped", "lost", "on_hand", "owed", "written_off", "overflow")),
             (self.source_names, ("order", "start", "receipt", "shortfall")),
         ):
             columns |= {
-                f"{field}.{name}": getattr(self, field)[:, k] for field in fields for k, name in enumerate(names)
+                f"{field}.{name}": values
+                for field in fields
+                if getattr(self, field).shape[1]
+                for name, values in zip(names, getattr(self, field).T, strict=True)
             }
         return pd.DataFrame(columns).rename_axis("period")
 
@@ -80,6 +87,8 @@ def replay(
     backend: str = "auto",
 ) -> History:
     """Run recorded actions against recorded demand, from the network's initial state, in float64.
+
+    The last period recorded is taken for the end of the episode, where salvage is paid.
 
     Parameters
     ----------
@@ -129,15 +138,15 @@ def replay(
         record |= {"cost": {term: value[0] for term, value in world.costs.items()}, "revenue": world.revenue[0]}
         periods.append(record)
     cost = {term: np.array([p["cost"][term] for p in periods]) for term in network.cost_terms}
-    rows = {key: len(network.stages) for key in ("demand", "shipped", "lost", "on_hand", "owed")}
-    rows |= {key: len(network.sources) for key in ("order", "start", "receipt", "shortfall")}
+    told = ("demand", "shipped", "lost", "on_hand", "owed", "written_off", "overflow")
+    rows = {key: len(getattr(world.flows, key)) for key in (*told, "order", "start", "receipt", "shortfall")}
     return History(
         stage_names=network.stage_names,
         source_names=network.source_names,
         total_cost=np.sum(list(cost.values()), axis=0),
         revenue=np.array([p["revenue"] for p in periods]),
         cost=cost,
-        **{key: np.array([p[key] for p in periods]).reshape(-1, width) for key, width in rows.items()},
+        **{key: np.array([p[key] for p in periods]).reshape(len(periods), width) for key, width in rows.items()},
     )
 
 

@@ -120,7 +120,7 @@ def rollout(
         outside = dynamics.Exogenous(demand[t], up, forecast[t, 0])
         state, flows = dynamics.step(xp, network, state, outside, action)
         charged.append(accounting.costs(xp, network, flows))
-        earned.append(accounting.revenue(network, flows))
+        earned.append(accounting.revenue(network, flows, t == periods - 1))
         moved.append(flows)
         last_demand = demand[t]
     costs = {term: torch.stack([cost[term] for cost in charged]) for term in network.cost_terms}

@@ -67,6 +67,7 @@ NETWORK = {
         "shop": {"sources": [{"inputs": {"plant": 1}}], "market": {"demand": {"kind": "poisson", "mean": 5}}},
     },
 }
+FULL = {"sources": [{}], "storage_capacity": 4, "overflow": "block", "initial_on_hand": 5}
 LOSING = {"sources": [{}], "initial_owed": 3, "market": {"stockout": "lost"}}
 HASTY = {"sources": [{}], "initial_owed": 3, "market": {"patience": 0}}
 MMFE = {"kind": "mmfe", "horizon": 2}
@@ -306,6 +307,38 @@ NETWORKS = [
         "3 needs a market that backorders",
         "set it to 0",
     ),
+    # stock that spoils, does not fit or is left at the end
+    ("more than all is obsolete", "stages.shop.obsolescence", 1.5, "1.5 is out of range", "at most 1"),
+    ("a shelf life of nothing", "stages.shop.shelf_life", 0, "0 is out of range", "at least 1"),
+    ("a shelf life of half a period", "stages.shop.shelf_life", 2.5, "2.5 is not whole", "whole number"),
+    (
+        "two ways to spoil",
+        "stages.plant + .obsolescence",
+        {"sources": [{}], "shelf_life": 3, "obsolescence": 0.1},
+        "0.1 beside shelf_life 3",
+        "state one",
+    ),
+    ("a cost of what never spoils", "stages.shop.obsolescence_cost", 2, "2 but nothing is", "state obsolescence"),
+    ("negative cost of spoiling", "stages.shop.obsolescence_cost", -2, "-2 is out of range", "at least 0"),
+    ("less than no store", "stages.shop.storage_capacity", -1, "-1 is out of range", "at least 0"),
+    ("overflow without a store", "stages.shop.overflow", "scrap", "'scrap' but no storage_capacity", "state it"),
+    ("a cost of overflow without a store", "stages.shop.overflow_cost", 2, "2 but no storage", "leave overflow_cost"),
+    (
+        "unknown overflow",
+        "stages.plant + .overflow",
+        {"sources": [{}], "storage_capacity": 4, "overflow": "blok"},
+        "'blok' is unknown",
+        "did you mean 'block'?",
+    ),
+    (
+        "more stock than a store lets in",
+        "stages.plant + .initial_on_hand",
+        FULL,
+        "5 is above storage_capacity 4",
+        "less",
+    ),
+    ("salvage without an end", "stages.shop.salvage_value", 2, "2 needs an end", "horizon_is_real: true"),
+    ("salvage in words", "stages.shop.salvage_value", "half", "'half' is not a number", "give a number"),
     # integer units
     ("half an input", f"{SHOP}.inputs.plant", 1.5, "1.5 is not whole", "units: real"),
     ("half a unit due", f"{PLANT}.initial_pipeline + [0]", [0.5], "0.5 is not", "units: real"),

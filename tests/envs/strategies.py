@@ -69,6 +69,8 @@ def networks(draw: st.DrawFn, units: str | None = None, allocation: str | None =
             "holding_cost": draw(st.integers(0, 4)),
             "sources": sources,
         }
+        if draw(st.integers(0, 2)) == 0:
+            draw(_stock(units, stages[name]))
         if name == names[-1] or draw(st.integers(0, 2)) == 0:
             stages[name]["market"] = draw(_markets())
             if draw(st.booleans()) and stages[name]["market"]["stockout"] not in ("lost", {"partial": 0}):
@@ -79,6 +81,7 @@ def networks(draw: st.DrawFn, units: str | None = None, allocation: str | None =
     mapping = {
         "sequence": list(draw(st.sampled_from(list(SEQUENCES.values())))),
         "units": units,
+        "horizon_is_real": any("salvage_value" in stage for stage in stages.values()),
         "rounding": draw(st.sampled_from(["round", "truncate"])),
         "allocation": allocation or draw(st.sampled_from(["proportional", "priority"])),
         "stages": {name: stages[name] for name in draw(st.permutations(names))},
@@ -112,6 +115,26 @@ def _amount(units: str, low: int = 0, high: int = 30) -> st.SearchStrategy[float
         if units == "integer"
         else st.integers(1000 * low, 1000 * high).map(lambda thousandths: thousandths / 1000)
     )
+
+
+@st.composite
+def _stock(draw: st.DrawFn, units: str, stage: dict[str, Any]) -> None:
+    """Add to a stage what happens to stock that gets old, does not fit or is left at the end."""
+    spoils = draw(st.sampled_from(["obsolescence", "shelf_life", None]))
+    if spoils == "obsolescence":
+        stage["obsolescence"] = draw(st.sampled_from([0.125, 0.5, 1]))
+    elif spoils == "shelf_life":
+        stage["shelf_life"] = draw(st.integers(1, 4))
+    if draw(st.booleans()):
+        stage["overflow"] = draw(st.sampled_from(["hold", "scrap", "block"]))
+        stage["overflow_cost"] = draw(st.integers(0, 4))
+        stage["storage_capacity"] = draw(_amount(units))
+        if stage["overflow"] == "block":
+            stage["storage_capacity"] += stage["initial_on_hand"]
+    if spoils or stage.get("overflow") == "scrap":
+        stage["obsolescence_cost"] = draw(st.integers(0, 4))
+    if draw(st.integers(0, 3)) == 0:
+        stage["salvage_value"] = draw(st.integers(-3, 3))
 
 
 def _markets() -> st.SearchStrategy[dict[str, Any]]:

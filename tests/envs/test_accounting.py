@@ -7,7 +7,6 @@ from pushpull.agents import make_policy
 from pushpull.envs import Network, simulate
 from pushpull.envs.accounting import forecast_kpis, kpis, no_totals, stage_kpis
 from pushpull.envs.engine import Engine
-from pushpull.envs.network import COST_TERMS
 
 MARKET = {"demand": {"kind": "poisson", "mean": 5}}
 # Two parts, one bought from a dear and a cheap source, go into an item; the item is also sold as a kit of two.
@@ -65,7 +64,7 @@ def test_kpis_by_hand():
     totals = totals_of(
         network,
         periods=4,
-        costs=[cost.get(term, 0) for term in COST_TERMS],
+        costs=[cost.get(term, 0) for term in network.cost_terms],
         on_hand=[40, 8, 12, 4],
         shipped=[0, 0, 14, 2],
         # two markets: item asked 2, 6, 2, 6 (mean 4, sd 2), kit 0, 0, 4, 0 (mean 1, variance 4 - 1 = 3)
@@ -95,7 +94,7 @@ def test_kpis_by_hand():
 
 def test_what_nothing_was_shipped_for_has_no_cost_per_unit():
     network = Network.from_dict(ASSEMBLY)
-    assert np.isnan(kpis(network, totals_of(network, periods=4, costs=[1] * len(COST_TERMS)))["cost_per_unit"])
+    assert np.isnan(kpis(network, totals_of(network, periods=4, costs=[1] * len(network.cost_terms)))["cost_per_unit"])
 
 
 # --- bullwhip -------------------------------------------------------------------------------------------------------

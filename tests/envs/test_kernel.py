@@ -69,6 +69,7 @@ def test_random_networks_are_played_alike(dtype, case):
                 np.testing.assert_array_equal(kernel.costs[term], cost, err_msg=term)
             else:
                 np.testing.assert_allclose(kernel.costs[term], cost, rtol=1e-12, atol=1e-10 * largest, err_msg=term)
+        np.testing.assert_allclose(kernel.revenue, arrays.revenue, rtol=1e-12, atol=0 if exact else 1e-10 * largest)
 
 
 def forecasts(network, periods):

@@ -78,15 +78,69 @@ def integer_networks_stay_whole(network: Network, period: Period, available: np.
 
 
 def stock_is_conserved(network: Network, period: Period, available: np.ndarray, close: float) -> None:
-    """Stock after = before + receipts - what users consumed - what was shipped."""
+    """Stock after = before + receipts - what users consumed - what was shipped - what was written off."""
     flows = period.flows
     for i in range(len(network.stages)):
         consumed = sum(
             units * flows.start[j, 0] for j in network.users_of[i] for m, units in network.inputs[j] if m == i
         )
         received = sum(flows.receipt[j, 0] for j in network.sources_of[i])
-        expected = period.before.on_hand[i, 0] + received - consumed - flows.shipped[i, 0]
+        expected = (
+            period.before.on_hand[i, 0] + received - consumed - flows.shipped[i, 0] - written_off(network, flows, i)
+        )
         assert abs(period.after.on_hand[i, 0] - expected) <= close
+
+
+def written_off(network: Network, flows: dynamics.Flows, i: int) -> float:
+    return float(flows.written_off[i, 0]) if network.writes_off else 0.0
+
+
+def overflow(network: Network, flows: dynamics.Flows, i: int) -> float:
+    return float(flows.overflow[i, 0]) if network.limits_storage else 0.0
+
+
+def what_spoils_is_written_off(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """A share of the stock, or of a queue served oldest first all that is too old; then what is scrapped."""
+    before, flows, after = period.before, period.flows, period.after
+    ages, ages_after = ages_of(network, before), ages_of(network, after)
+    for i, stage in enumerate(network.stages.values()):
+        scrapped = overflow(network, flows, i) if stage.overflow == "scrap" else 0.0
+        spoilt = written_off(network, flows, i) - scrapped
+        stock = after.on_hand[i, 0] + scrapped + spoilt
+        if stage.shelf_life:
+            taken = before.on_hand[i, 0] + sum(flows.receipt[j, 0] for j in network.sources_of[i]) - stock
+            queue = [*ages[i]]
+            queue[0] += sum(flows.receipt[j, 0] for j in network.sources_of[i])
+            assert abs(_served(queue, taken)) <= close
+            assert abs(queue.pop() - spoilt) <= close
+            assert abs(_served(queue, scrapped)) <= close
+            np.testing.assert_allclose(ages_after[i], [0.0, *queue], rtol=0, atol=close)
+            assert abs(ages_after[i].sum() - after.on_hand[i, 0]) <= close
+        else:
+            units = stage.obsolescence * stock
+            assert abs(spoilt - (round(units) if network.units == "integer" else units)) <= close
+
+
+def _served(queue: list[float], units: float) -> float:
+    """Take units from the end of a queue; return what could not be taken."""
+    for age in reversed(range(len(queue))):
+        taken = min(queue[age], units)
+        queue[age] -= taken
+        units -= taken
+    return units
+
+
+def stores_keep_to_their_capacity(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    waiting = pipelines(network, period.after)
+    for i, stage in enumerate(network.stages.values()):
+        on_hand, excess = period.after.on_hand[i, 0], overflow(network, period.flows, i)
+        if not stage.limits_storage:
+            assert excess == 0
+        elif stage.overflow == "hold":
+            assert abs(excess - max(0, on_hand - stage.storage_capacity)) <= close
+        else:
+            assert on_hand <= stage.storage_capacity + close
+            assert stage.overflow == "scrap" or excess <= sum(waiting[j].sum() for j in network.sources_of[i]) + close
 
 
 def what_is_owed_is_conserved(network: Network, period: Period, available: np.ndarray, close: float) -> None:
@@ -137,6 +191,9 @@ def lead_times_are_kept(network: Network, period: Period, available: np.ndarray,
     """Without a disruption of transit or receipt, what is due is received and the rest moves up by one period."""
     before, after = pipelines(network, period.before), pipelines(network, period.after)
     for j, source in enumerate(network.sources):
+        stage = network.stages[network.stage_names[network.source_stage[j]]]
+        if stage.limits_storage and stage.overflow == "block":
+            continue
         if source.disruption is None or source.disruption.affects not in ("transit", "receipt") or available[j] > 0:
             start, receipt = period.flows.start[j, 0], period.flows.receipt[j, 0]
             if source.lead_time == 0:
@@ -220,6 +277,8 @@ LAWS = (
     nothing_is_negative,
     integer_networks_stay_whole,
     stock_is_conserved,
+    what_spoils_is_written_off,
+    stores_keep_to_their_capacity,
     what_is_owed_is_conserved,
     customers_are_served_in_turn,
     no_customer_waits_beside_stock,
@@ -247,6 +306,11 @@ def left_by_age(network: Network, period: Period) -> dict[int, np.ndarray]:
     """What stays owed, by periods late, of what was owed before."""
     before, late = by_market(network, period.before.owed_by_age), by_market(network, period.flows.shipped_late)
     return {i: before[i] - late[i] for i in network.markets}
+
+
+def ages_of(network: Network, state: dynamics.State) -> list[np.ndarray]:
+    """Cut the stock by age of the first environment by stage."""
+    return np.split(state.stock_by_age[:, 0], np.cumsum(network.shelf_lives)[:-1])
 
 
 def transits(network: Network, state: dynamics.State) -> list[np.ndarray]:
@@ -454,6 +518,7 @@ QUANTITIES = {
     "initial_pipeline",
     "capacity",
     "max_order",
+    "storage_capacity",
     "limit",
     "gap",
     "Q",
