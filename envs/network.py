@@ -235,11 +235,11 @@ DEMAND_KINDS: dict[str, tuple[str, ...]] = {
     "gamma": ("mean", "sd"),
     "deterministic": ("values",),
     "empirical": ("values", "probabilities"),
-    "trace": ("file", "column", "rows", "start", "scale"),
+    "trace": ("file", "column", "rows", "start", "scale", "layout", "item", "store", "id", "negative"),
     "intermittent": ("probability", "size"),
     "bass": ("innovation", "imitation", "market_size", "launch"),
 }
-_OPTIONAL_DEMAND_KEYS = {"probabilities", "rows", "start", "scale", "launch"}
+_OPTIONAL_DEMAND_KEYS = {"probabilities", "launch", *DEMAND_KINDS["trace"][1:]}
 _RANDOM_FACTORS = ("shocks", "regimes", "level_sd")
 
 
@@ -310,7 +310,9 @@ class Demand(Settings):
     ``geometric`` counts failures, P(D = k) = (1 / (1 + mean)) (mean / (1 + mean))^k; ``normal`` is clipped at 0;
     ``deterministic`` holds its last value; ``empirical`` draws its values with `probabilities`, equal by default;
     ``trace`` replays `column` of `file`, `rows` [first, end) counted from 0 below the header, from row `start` of them
-    or a random one, times `scale`; ``intermittent`` is 0 unless, with `probability`, a demand of `size` arrives.
+    or a random one, times `scale`; or, in the `layout` of the M5 or the Favorita competition, the sales of an `item`,
+    of a `store` or both, or of one `id`; `negative` sales are refused or taken as zero. ``intermittent`` is 0 unless,
+    with `probability`, a demand of `size` arrives.
     ``bass`` counts the adopters of a new product, out of `market_size` from period `launch` on (0 by default).
     A key that its kind does not take is None.
 
@@ -330,6 +332,11 @@ class Demand(Settings):
     file: str = setting(optional(text), None)
     column: str = setting(optional(text), None)
     rows: tuple[int, ...] = setting(optional(listing(_periods, at_least=2)), None)
+    layout: str = setting(optional(choice("m5", "favorita")), None)
+    item: str = setting(optional(text), None)
+    store: str = setting(optional(text), None)
+    id: str = setting(optional(text), None)
+    negative: str = setting(optional(choice("refuse", "zero")), None)
     start: str | int = setting(optional(lambda f, v: v if v == "random" else _periods(f, v)), None)
     scale: float = setting(optional(number(above=0)), None)
     probability: float = setting(optional(_share), None)
@@ -355,6 +362,8 @@ class Demand(Settings):
                 )
             if not stated and key in own and key not in _OPTIONAL_DEMAND_KEYS:
                 raise InputError(key, f"missing; demand of kind {self.kind} takes {', '.join(own)}")
+        if self.kind == "trace":
+            self._examine_layout()
         if self.kind == "uniform_int" and self.low > self.high:
             raise InputError("high", f"{self.high} is below low {self.low}; give high >= low")
         if self.kind == "negative_binomial" and self.mean == 0:
@@ -385,6 +394,19 @@ class Demand(Settings):
                 raise InputError("probabilities", f"they sum to {sum(self.probabilities):g}; make them sum to 1")
         if self.rows is not None and not (len(self.rows) == 2 and self.rows[0] < self.rows[1]):
             raise InputError("rows", f"{list(self.rows)} is not [first, end); give two rising row numbers")
+
+    def _examine_layout(self) -> None:
+        chosen = [key for key in ("item", "store", "id") if getattr(self, key) is not None]
+        if self.layout is None and chosen:
+            raise InputError(chosen[0], f"{getattr(self, chosen[0])!r} needs a layout, m5 or favorita; state it")
+        if self.layout is None and self.column is None:
+            raise InputError("column", "missing; name the column that holds demand, or the layout of the file")
+        if self.layout is not None and self.column is not None:
+            raise InputError("column", f"{self.column!r} does not go with layout {self.layout}; name an item or store")
+        if self.layout is not None and not chosen:
+            raise InputError("item", f"missing; layout {self.layout} holds many series: name an item, a store or both")
+        if "id" in chosen and (self.layout == "favorita" or len(chosen) > 1):
+            raise InputError("id", f"{self.id!r} names one series of an M5 file by itself; leave it out, or all else")
 
     @property
     def has_law(self) -> bool:

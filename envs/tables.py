@@ -145,7 +145,7 @@ def _open_orders(source: Source) -> list[tuple[int, float]]:
 
 def _history(demand: Demand | None) -> Iterator[_Row]:
     """Yield the date and the quantity of each row of a recorded history."""
-    if demand is None or demand.kind != "trace":
+    if demand is None or demand.kind != "trace" or demand.layout is not None:  # many series in one file stay there
         return
     path = find_history(str(demand.file))
     for date, entry in zip(*_entries(path, str(demand.column)), strict=True):

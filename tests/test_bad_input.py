@@ -76,6 +76,8 @@ PLANT, SHOP, DEMAND = "stages.plant.sources.0", "stages.shop.sources.0", "stages
 ONE_ROW = {"factors": [1, 2], "transitions": [[1, 0]]}
 APART = {"factors": [1, 2], "transitions": [[1, 0], [0, 1]]}
 DOWN = {"affects": "start", "fail": 0.1, "repair": 0.5}
+TRACE = {"kind": "trace", "file": "a.csv", "column": "a"}
+MANY = {"kind": "trace", "file": "a.csv", "layout": "m5"}
 NOBODY = {"kind": "bass", "innovation": 0.1, "imitation": 0.3, "market_size": 0}
 
 NETWORKS = [
@@ -282,6 +284,13 @@ NETWORKS = [
     ("a shock that never comes", f"{DEMAND}.shocks + [0].period", [{"factor": 2}], "None", "state one"),
     ("regimes by one row", f"{DEMAND}.regimes + .transitions", ONE_ROW, "1 rows", "give 2 of 2"),
     ("regimes apart", f"{DEMAND}.regimes + .start", APART, "missing", "several closed groups", "state one"),
+    ("a trace of no column", f"{DEMAND} + .column", {"kind": "trace", "file": "a.csv"}, "missing", "the column"),
+    ("an item without a layout", f"{DEMAND} + .item", TRACE | {"item": 5}, "'5' needs a layout", "state it"),
+    ("a layout without an item", f"{DEMAND} + .item", MANY, "missing", "name an item, a store or both"),
+    ("a column in a layout", f"{DEMAND} + .column", TRACE | {"layout": "m5"}, "'a' does not go with layout m5", "item"),
+    ("an unknown layout", f"{DEMAND} + .layout", TRACE | {"layout": "m6"}, "'m6' is unknown", "did you mean 'm5'?"),
+    ("an id of favorita", f"{DEMAND} + .id", MANY | {"layout": "favorita", "id": 1}, "'1' names", "leave it out"),
+    ("an unknown way with returns", f"{DEMAND} + .negative", TRACE | {"negative": "x"}, "'x' is", "refuse, zero"),
     ("a market of nobody", f"{DEMAND} + .market_size", NOBODY, "0 is out of range", "above 0"),
     # where a chain starts
     ("pipeline longer than lead time", f"{PLANT}.initial_pipeline", [1, 2, 3], "at most"),
