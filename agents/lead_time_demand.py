@@ -50,6 +50,7 @@ class LeadTimeDemand:
         self.moments, self.quantile = cache(self._moments), cache(self._quantile)
         self.profile, self.reliability = cache(self._profile), cache(self._reliability)
         self._trials, self._deviations = cache(self._draw_trials), cache(self._sampled_deviations)
+        self._sampled = cache(self._cumulated_deviations)
 
     def _moments(self, periods: int) -> tuple[float, float]:
         """Mean and variance of demand over some periods."""
@@ -87,12 +88,17 @@ class LeadTimeDemand:
 
     def _sampled_deviations(self, periods: int) -> np.ndarray:
         """Demand in sampled worlds less its mean, summed over the periods from each start in the horizon."""
-        length = int(min(self._horizon + periods, families.longest_horizon(self._demand)))
+        horizons = -(-periods // self._horizon)  # of demand beyond the first
+        total = self._sampled(1 + horizons)[: self._horizon + periods + 1]
+        return (total[periods:] - total[: len(total) - periods]).ravel()
+
+    def _cumulated_deviations(self, horizons: int) -> np.ndarray:
+        """Demand in sampled worlds less its mean, summed from period 0 to before each, over some horizons."""
+        length = int(min(self._horizon * horizons, families.longest_horizon(self._demand)))
         alone, m = self._alone
         path = demand_paths(alone, length, [(seed, 0) for seed in SAMPLED_WORLDS])[m]
         path = path - families.mean(self._demand, self._units, length)[:, None]
-        total = np.concatenate([np.zeros_like(path[:1]), np.cumsum(path, axis=0)])
-        return (total[periods:] - total[: len(total) - periods]).ravel()
+        return np.concatenate([np.zeros_like(path[:1]), np.cumsum(path, axis=0)])
 
     def _profile(self, periods: int) -> np.ndarray:
         """Mean demand of each period as planners know it, [T]."""

@@ -17,7 +17,10 @@ def amount(units: float) -> str:
     for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(units) >= 10 * unit:
             return f"{units / unit:.{0 if abs(units) >= 100 * unit else 1}f}{letter}"
-    digits = f"{units:.{1 if abs(units) >= 10 else 2}f}".rstrip("0").rstrip(".")
+    decimals = (
+        1 if abs(units) >= 10 else 2 if abs(units) >= 0.1 or units == 0 else 1 - math.floor(math.log10(abs(units)))
+    )
+    digits = f"{units:.{min(decimals, 4)}f}".rstrip("0").rstrip(".")
     return "0" if digits == "-0" else digits
 
 
