@@ -66,13 +66,11 @@ class ActionSpace:
             "physical": bounds.echelon_exposure(network),
         }
         cover = {basis: bounds.covering_stock(network, value) for basis, value in periods.items()}
-        rates = bounds.demand_rates(network)
-        high = []
-        for j, column in self.entries:
-            source, i = network.sources[j], network.source_stage[j]
-            pushing = sum(network.modes[other] != "pull" for other in network.sources_of[i])
-            release = rates[i] * source.review_period / max(pushing, 1)
-            high.append(2.0 * (release if column == "quantity" else cover[source.basis][j]))
+        releases = bounds.even_releases(network)
+        high = [
+            2.0 * (releases[j] if column == "quantity" else cover[network.sources[j].basis][j])
+            for j, column in self.entries
+        ]
         return np.maximum(1.0, np.ceil(high))
 
     def physical(self, vectors: np.ndarray) -> np.ndarray:

@@ -29,6 +29,24 @@ def demand_deviations(network: Network) -> np.ndarray:
     return np.sqrt(network.requirements**2 @ at_markets)
 
 
+def even_releases(network: Network) -> np.ndarray:
+    """Return units per review that meet the rates, [J]: from all sources of a stage alike, as far as each can.
+
+    Sources that only pull release nothing. Where capacities do not suffice, each source is given its even share.
+    """
+    rates, releases = demand_rates(network), np.zeros(len(network.sources))
+    for i, own in enumerate(network.sources_of):
+        able = {j: network.sources[j].capacity / network.sources[j].review_period for j in own}
+        pushing = sorted((j for j in own if network.modes[j] != "pull"), key=able.__getitem__)
+        left, enough = float(rates[i]), sum(able[j] for j in pushing) >= rates[i]
+        for k, j in enumerate(pushing):
+            share = left / (len(pushing) - k)
+            share = min(share, able[j]) if enough else share
+            releases[j] = share * network.sources[j].review_period
+            left -= share
+    return releases
+
+
 def exposure(network: Network) -> np.ndarray:
     """Return the periods from one order of each source to the arrival of the next, [J]."""
     return np.array(

@@ -6,6 +6,7 @@ import pytest
 from pushpull.agents import make_policy
 from pushpull.envs import load_network, network_names, simulate
 from pushpull.envs.actions import ActionSpace
+from pushpull.envs.network import Network
 
 
 class Middle:
@@ -27,6 +28,18 @@ def test_the_middle_of_the_bounds_is_a_sensible_policy(name):
     )
     assert middle["profit"].mean() > random["profit"].mean()
     assert middle["fill_rate"].mean() > 0.8
+
+
+def test_the_mean_release_is_split_evenly_as_far_as_sources_can():
+    def middle(*sources, market=12):
+        stages = {"shop": {"sources": list(sources), "market": {"demand": {"kind": "poisson", "mean": market}}}}
+        network = Network.from_dict({"stages": stages, "decoupling_point": "market"})
+        return (ActionSpace(network).high / 2).tolist()
+
+    assert middle({}, {}) == [6, 6]
+    assert middle({}, {"capacity": 2}, {}) == [5, 2, 5]
+    assert middle({"review_period": 2}, {"capacity": 6, "review_period": 2}) == [18, 6]  # 9 and 3 a period
+    assert middle({"capacity": 4}, {"capacity": 6}) == [6, 6]  # they cannot do it anyway
 
 
 def test_normalised_is_linear_between_the_bounds():
