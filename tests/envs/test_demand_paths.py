@@ -3,14 +3,20 @@
 Samples are compared at five standard errors, as in test_demand.py; worlds are fixed, so what passes once passes always.
 """
 
+import re
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from scipy import stats
 
 from pushpull.envs import Network
 from pushpull.envs.demand import mean, variance
 from pushpull.envs.exogenous import draw
+from pushpull.envs.network import DEMAND_KINDS, Demand
 from tests.envs.strategies import demands, hunt
 
 MANY = [(seed, 0) for seed in range(20_000)]
@@ -158,6 +164,26 @@ def test_poisson_demand_of_a_gamma_level_is_negative_binomial():
     counts = np.bincount(drawn[1].astype(int), minlength=15)[:15]
     assert (np.abs(counts - expected) < 5 * np.sqrt(expected)).all()
     assert np.corrcoef(drawn)[0, 1] == pytest.approx(25 * 0.25 / law.var(), abs=0.03)
+
+
+# --- what the page says -----------------------------------------------------------------------------------------------
+
+EXAMPLES = re.findall(r"`(\{kind: .+\})`", (Path(__file__).parents[2] / "docs/demand.md").read_text("utf-8"))
+
+
+def test_the_page_on_demand_has_an_example_of_every_kind_and_composition():
+    stated = [yaml.safe_load(example) for example in EXAMPLES]
+    compositions = (
+        {item.name for item in fields(Demand)} - {"kind"} - {key for own in DEMAND_KINDS.values() for key in own}
+    )
+    assert {example["kind"] for example in stated} == set(DEMAND_KINDS)
+    assert compositions == {key for example in stated for key in example} & compositions
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_of_the_page_is_drawn(example):
+    drawn = paths(yaml.safe_load(example), 30, MANY[:50], units="integer")
+    assert drawn.sum() > 0
 
 
 # --- any composition --------------------------------------------------------------------------------------------------
