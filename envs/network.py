@@ -48,7 +48,7 @@ FEATURE_COST_TERMS: dict[str, Callable[[Network], bool]] = {  # further terms, a
     "storage": lambda network: network.limits_storage,
 }
 COST_TERMS = (*COMMON_COST_TERMS, *FEATURE_COST_TERMS)
-ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
+POINT_WORDS = ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
 LONGEST_WAIT = 20  # periods up to which waits are told apart where no patience ends them
 EVERY_BOUNDARY = "all"  # a comparison's word for all decoupling points, so no stage's name either
 
@@ -767,7 +767,7 @@ class Network(Settings):
         if not self.stages:
             raise InputError("stages", "empty; declare at least one stage")
         for point in self.decoupling_point or ():
-            known = [*self.stages, ALL_PULL, ALL_PUSH, LEARNED]
+            known = [*self.stages, *POINT_WORDS]
             if point not in known:
                 raise InputError("decoupling_point", f"{point!r} names no stage; {suggest(point, known)}")
             if point not in self.stages and len(self.decoupling_point or ()) > 1:
@@ -775,7 +775,7 @@ class Network(Settings):
                     "decoupling_point", f"{list(self.decoupling_point or ())}: {point!r} speaks for all; give it alone"
                 )
         for name, stage in self.stages.items():
-            if name in (ALL_PULL, ALL_PUSH, LEARNED, EVERY_BOUNDARY):
+            if name in (*POINT_WORDS, EVERY_BOUNDARY):
                 raise InputError(f"stages.{name}", f"{name!r} is a decoupling point's own word; rename the stage")
             for k, source in enumerate(stage.sources):
                 try:

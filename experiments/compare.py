@@ -38,7 +38,8 @@ def main(settings: CompareSettings, console: Console) -> None:
         if settings.boundaries is None:
             report = _compare_agents(settings.network, episodes, run.path)
         else:
-            places = {str(agent.boundary): agent.network for agent in agents}
+            played = {str(agent.boundary): agent.network for agent in agents}
+            places = {str(name): played[str(name)] for name in networks if name in played} | played
             report = boundaries.compare(settings.network, places, episodes, run.path)
         _log(episodes, run.path / "tensorboard", last_step=max([a.steps or 0 for a in settings.agent.values()]))
     for part in report:

@@ -25,7 +25,7 @@ from pushpull.envs.checks import (
 )
 from pushpull.envs.decoupling import boundaries
 from pushpull.envs.library import load_network
-from pushpull.envs.network import EVERY_BOUNDARY, Network
+from pushpull.envs.network import EVERY_BOUNDARY, POINT_WORDS, Network
 from pushpull.envs.rewards import reward_weights
 from pushpull.envs.tables import GAPS
 
@@ -47,10 +47,13 @@ def _stages(field: str, value: Any) -> list[str]:
 
 
 def _one_or_several(field: str, value: Any) -> Any:
-    """Accept one decoupling point, ``all``, or a list of them: a list that holds lists."""
+    """Accept one decoupling point, ``all``, or a list of them: one that holds lists, or a word that speaks for all."""
     if value in (EVERY_BOUNDARY, [EVERY_BOUNDARY], (EVERY_BOUNDARY,)):
         return EVERY_BOUNDARY
-    if not (isinstance(value, (list, tuple)) and any(isinstance(point, (list, tuple)) for point in value)):
+    several = isinstance(value, (list, tuple)) and any(
+        isinstance(point, (list, tuple)) or (point in POINT_WORDS and len(value) > 1) for point in value
+    )
+    if not several:
         return _stages(field, value)
     points = [_stages(f"{field}[{k}]", point) for k, point in enumerate(value)]
     for k, point in enumerate(points):

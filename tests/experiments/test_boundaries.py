@@ -33,7 +33,7 @@ def places(*points):
 
 
 def test_all_plays_every_agent_at_every_boundary_in_the_same_worlds(pushpull, runs, chain):
-    words = (*WORDS, f"network={chain}", "decoupling_point=all", "agent=[base_stock,push_pull,pure_push]")
+    words = (*WORDS, f"network={chain}", "decoupling_point=all", "agent=[pure_push,base_stock,push_pull]")
     answer = pushpull(*words, "network.stages.item.market.tolerance=2")
     assert answer.code == 0, answer.err
     (folder,) = runs("compare")
@@ -51,9 +51,9 @@ def test_all_plays_every_agent_at_every_boundary_in_the_same_worlds(pushpull, ru
         ("supply", "push_pull"),
         ("part", "base_stock"),
         ("part", "push_pull"),
+        ("market", "pure_push"),  # it states its own decoupling point
         ("market", "base_stock"),
         ("market", "push_pull"),
-        ("market", "pure_push"),  # it states its own decoupling point
     ]
     episodes = read_table(folder / "episodes.csv")
     for boundary, agent in pairs:
@@ -110,6 +110,8 @@ def test_agents_that_learn_do_so_at_every_boundary_and_can_be_evaluated_again(pu
         ("[all]", [["supply"], ["part"], ["market"]]),
         ("[[market],supply]", [["market"], ["supply"]]),  # one list makes it a list of boundaries
         ("[[part]]", [["part"]]),
+        ("[supply,part,market]", [["supply"], ["part"], ["market"]]),  # so do words that speak for all
+        ("[market]", None),
         ("[part]", None),
         ("[part,item]", None),  # one boundary of two families, as ever
         ("null", None),
