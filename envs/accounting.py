@@ -83,6 +83,9 @@ class Totals:
     order: np.ndarray  # [J, B] units
     order_squared: np.ndarray  # [J, B]
     demand_squared: np.ndarray  # [N, B]
+    cycles: np.ndarray  # [N, B] replenishment cycles of stages that sell, each ended by a receipt
+    cycles_in_stock: np.ndarray  # [N, B] of those, without a period whose demand was not met in full
+    short: np.ndarray  # [N, B] 1 where the cycle under way has seen such a period: no sum, but what tells cycles apart
     shipped_late: np.ndarray  # [sum of ages, B] units by market and periods late
     resilience: np.ndarray  # [R, B] what `resilience` counts; no rows without disruptions
     written_off: np.ndarray  # [N, B] units; no rows where no stage writes off
@@ -115,13 +118,18 @@ def add_period(
     weight: np.ndarray,
 ) -> Totals:
     """Add one period: `counted` [B] is 1 past the warm-up, `weight` [B] the discount of its profit."""
-    asked = flows.demand > 0
+    asked, in_full = flows.demand > 0, flows.shipped_on_time >= flows.demand
+    closed = np.zeros_like(asked)
+    for i in network.markets:
+        closed[i] = (flows.receipt[list(network.sources_of[i])] > 0).any(axis=0)
     period = {
         "periods": 1.0,
         "revenue": earned,
         "costs": np.stack(list(cost.values())),
         "orders": asked,
-        "orders_in_full": asked & (flows.shipped_on_time >= flows.demand),
+        "orders_in_full": asked & in_full,
+        "cycles": closed,
+        "cycles_in_stock": closed & (totals.short == 0),
         "ready": flows.on_hand > 0,
         "order_squared": flows.order**2,
         "demand_squared": flows.demand**2,
@@ -136,8 +144,9 @@ def add_period(
         added["resilience"] = resilience.follow(
             network, totals.resilience, flows, available, counted, dust(np, network, flows)
         )
-    profit = earned - sum(cost.values())
-    return Totals(discounted_profit=totals.discounted_profit + weight * profit, **added)
+    added["short"] = (~in_full | (totals.short > 0) & ~closed).astype(float)
+    added["discounted_profit"] = totals.discounted_profit + weight * (earned - sum(cost.values()))
+    return Totals(**added)
 
 
 @dataclass(frozen=True)
@@ -145,13 +154,15 @@ class Ratio:
     """A KPI that divides one weighted sum of totals by another.
 
     `part` and `whole` give a weight to fields of `Totals`, or to one cost term (``cost.holding``), summed over their
-    rows; `markets` looks at the stages that sell only. Where the whole is nothing the KPI is `empty`.
+    rows; `markets` looks at the stages that sell only, `pushes` at the sources that push only. Where the whole is
+    nothing the KPI is `empty`.
     """
 
     part: Mapping[str, float]
     whole: Mapping[str, float]
     empty: float = 0.0
     markets: bool = False
+    pushes: bool = False
 
     def __call__(self, network: Network, totals: Totals) -> np.ndarray:
         """Return the KPI of each environment, [B]."""
@@ -180,7 +191,7 @@ class Ratio:
         if name == "costs":
             return name, list(range(len(network.cost_terms)))
         if name in PER_SOURCE:
-            return name, list(range(len(network.sources)))
+            return name, [j for j, mode in enumerate(network.modes) if mode == "push" or not self.pushes]
         return name, list(network.markets) if self.markets else list(range(len(network.stages)))
 
     def _times(self, network: Network, name: str) -> int:
@@ -241,8 +252,12 @@ RATIOS: dict[str, Ratio] = {
     "otif": Ratio({"orders_in_full": 1}, {"orders": 1}, empty=1.0),
     "stockout_frequency": Ratio({"orders": 1, "orders_in_full": -1}, {"orders": 1}),
     "ready_rate": Ratio({"ready": 1}, PER_PERIOD, empty=1.0, markets=True),
+    # replenishment cycles that see no stockout (Silver, Pyke & Thomas 2017, the P1 measure); none yet: none short
+    "cycle_service_level": Ratio({"cycles_in_stock": 1}, {"cycles": 1}, empty=1.0, markets=True),
     "lost_share": Ratio({"lost": 1}, {"demand": 1}),
     "backlog": Ratio({"owed": 1}, PER_PERIOD),
+    # units started for each unit that push sources were asked for
+    "push_schedule_adherence": Ratio({"start": 1}, {"order": 1}, empty=1.0, pushes=True),
     # stock: units per period, and how long it lasts
     "stock": Ratio({"on_hand": 1}, PER_PERIOD),
     "work_in_process": Ratio({"in_process": 1}, PER_PERIOD),
@@ -356,6 +371,7 @@ STAGE_KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
 # KPIs that only some networks have, and which: those of features.
 ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
     **{f"cost.{term}": stated for term, stated in FEATURE_COST_TERMS.items()},
+    "push_schedule_adherence": lambda network: "push" in network.modes,
     **dict.fromkeys(("order_cycle_time", "order_cycle_time_p95"), _tells_waits),
     **dict.fromkeys(("csat_proxy", "nps_proxy"), _scores),
     **dict.fromkeys(

@@ -54,11 +54,13 @@ S_S, R_NQ, SMOOTHED = RULES.index("s_S"), RULES.index("r_nQ"), RULES.index("smoo
 TOTALS_FIELDS = (
     "periods", "revenue", "costs", "discounted_profit", "demand", "shipped", "shipped_on_time", "lost", "orders",
     "orders_in_full", "ready", "on_hand", "owed", "in_process", "start", "order", "order_squared", "demand_squared",
-    "shipped_late", "resilience", "written_off",
+    "cycles", "cycles_in_stock", "short", "shipped_late", "resilience",
+    "written_off",
 )  # fmt: skip
 (T_PERIODS, T_REVENUE, T_COSTS, T_DISCOUNTED_PROFIT, T_DEMAND, T_SHIPPED, T_SHIPPED_ON_TIME, T_LOST, T_ORDERS,
  T_ORDERS_IN_FULL, T_READY, T_ON_HAND, T_OWED, T_IN_PROCESS, T_START, T_ORDER, T_ORDER_SQUARED,
- T_DEMAND_SQUARED, T_SHIPPED_LATE, T_RESILIENCE, T_WRITTEN_OFF) = range(len(TOTALS_FIELDS))  # fmt: skip
+ T_DEMAND_SQUARED, T_CYCLES, T_CYCLES_IN_STOCK, T_SHORT, T_SHIPPED_LATE, T_RESILIENCE, T_WRITTEN_OFF,
+ ) = range(len(TOTALS_FIELDS))  # fmt: skip
 BASES = ("installation", "echelon", "physical")
 INSTALLATION, ECHELON, PHYSICAL = range(3)
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
@@ -1278,6 +1280,7 @@ def tally(ints, rates, rows, work, totals, clock, discount):
             totals[profit, e] += earned * discount ** clock[e]
     if ints[FOLLOWS_DISRUPTIONS]:
         follow_disruptions(ints, rates, rows, work, totals, clock)
+    follow_cycles(ints, rows, work, totals, clock)
     counted = 0
     for e in range(clock.size):
         counted += clock[e] >= warm_up
@@ -1319,6 +1322,28 @@ def tally(ints, rates, rows, work, totals, clock, discount):
             asked = (rows[demand, e] > 0) & (clock[e] >= warm_up)
             totals[orders, e] += asked
             totals[in_full, e] += asked & (rows[on_time, e] >= rows[demand, e])
+
+
+@compiled
+def follow_cycles(ints, rows, work, totals, clock):
+    """Count replenishment cycles of stages that sell, and those without a stockout."""
+    received, warm_up = ints[SCRATCH], ints[WARM_UP]
+    for m in range(ints[M]):
+        i = ints[ints[MARKETS] + m]
+        for e in range(clock.size):
+            work[received, e] = 0
+        for j in range(stage(ints, i, SOURCE), stage(ints, i, END_SOURCE)):
+            receipt = ints[RECEIPT] + j
+            for e in range(clock.size):
+                work[received, e] = max(work[received, e], rows[receipt, e])
+        demand, on_time, short = ints[DEMAND] + i, ints[ON_TIME] + i, total_row(ints, T_SHORT) + i
+        cycles, in_stock = total_row(ints, T_CYCLES) + i, total_row(ints, T_CYCLES_IN_STOCK) + i
+        for e in range(clock.size):
+            closed, fine = work[received, e] > 0, totals[short, e] == 0
+            counts = closed & (clock[e] >= warm_up)
+            totals[cycles, e] += counts
+            totals[in_stock, e] += counts & fine
+            totals[short, e] = np.float64((rows[on_time, e] < rows[demand, e]) | ((not fine) & (not closed)))
 
 
 @compiled

@@ -97,6 +97,20 @@ def test_what_nothing_was_shipped_for_has_no_cost_per_unit():
     assert np.isnan(kpis(network, totals_of(network, periods=4, costs=[1] * len(network.cost_terms)))["cost_per_unit"])
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_cycles_and_push_schedules_by_hand(backend):
+    demand = {"kind": "deterministic", "values": [2]}
+    source = {"mode": "push", "lead_time": 1, "capacity": 4}
+    shop = {"initial_on_hand": 3, "sources": [source], "market": {"demand": demand}}
+    engine = Engine(Network.from_dict({"horizon": 6, "stages": {"shop": shop}}), backend=backend)
+    engine.reset(0)
+    for quantity in (4, 0, 0, 5, 1, 0):
+        engine.step(np.array([[quantity]]))
+    # units are received in periods 1, 4 and 5; in period 3 one unit is left for the two that are asked for
+    assert engine.kpis()["cycle_service_level"] == pytest.approx(2 / 3)
+    assert engine.kpis()["push_schedule_adherence"] == pytest.approx(9 / 10)  # 5 were asked for, capacity started 4
+
+
 # --- bullwhip -------------------------------------------------------------------------------------------------------
 
 
