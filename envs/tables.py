@@ -188,19 +188,16 @@ def _cell(key: str, value: Any, kinds: frozenset) -> str:
     """Return the text from which `_value` reads a value."""
     if isinstance(value, str) and value.strip(" \t") != value:
         raise InputError(key, f"{value!r} begins or ends with a blank, which tables do not keep; leave it out")
-    if value is None or isinstance(value, (bool, int, float)):
-        plain = {None: "null", True: "true", False: "false"}.get(value) if not _is_number(value) else None
-        return plain or repr(value)
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if isinstance(value, (int, float)):
+        return repr(value)
     if isinstance(value, list) and len(value) == 1 and _value(str(value[0]), kinds) == value:
         return str(value[0])
     if isinstance(value, str) and _value(value, kinds) == value:
         return value
     text = yaml.safe_dump(value, default_flow_style=True, width=float("inf"), sort_keys=False, allow_unicode=True)
     return text.removesuffix("\n...\n").removesuffix("\n")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _columns(table: str, rows: list[_Row]) -> list[str]:
@@ -619,11 +616,12 @@ _Series = dict[int, tuple[Row, float | None]]  # by date, as the number of its u
 
 def _histories(reading: _Reading, file: str, gaps: str) -> tuple[list[str], list[_Row]] | None:
     """Let the markets that ``demand.csv`` speaks of replay it, and return the file they are to read, if it is new."""
-    unit, series = _series(reading)
-    traces = {name: _trace(reading, name, own) for name, own in series.items()}
-    new = {name: own for name, own in series.items() if not _says_the_same(traces[name], own)}
-    if not new:
+    series = _series(reading)
+    traces = {name: _trace(reading, name, own) for name, (_, own) in series.items()}
+    dated = {name: dated for name, dated in series.items() if not _says_the_same(traces[name], dated[1])}
+    if not dated:
         return None
+    unit, new = _alike(dated)
     calendar = calendar_of(Dates(unit, [date for own in new.values() for date in own]))
     dates = calendar.dates()
     place = {date: k for k, date in enumerate(dates)}
@@ -641,14 +639,7 @@ def _histories(reading: _Reading, file: str, gaps: str) -> tuple[list[str], list
             if name in table[k] or "rows" in traces[name]:
                 continue
             if gaps == "refuse":
-                when = write_date(unit, dates[k])
-                row, _ = own.get(dates[k]) or own[max(date for date in own if date < dates[k])]
-                column, said, fix = (
-                    ("quantity", "blank", "fill it in")
-                    if dates[k] in own
-                    else ("date", f"no row follows for {name!r} on {when}", "add one")
-                )
-                raise _demand_error(row, column, f"{said}; {fix}, or import with gaps=zero if no sale was no demand")
+                raise _gap(name, own, dates[k], write_date(unit, dates[k]))
             table[k][name] = 0
         traces[name] |= {"file": file, "column": name}
         if (first, last) != (0, len(dates) - 1):
@@ -656,20 +647,26 @@ def _histories(reading: _Reading, file: str, gaps: str) -> tuple[list[str], list
     return [head, *new], table
 
 
-def _series(reading: _Reading) -> tuple[str, dict[str, _Series]]:
-    """Return the rows of ``demand.csv`` by stage and date, and the unit of the dates."""
-    units, series = set(), {}
+def _gap(name: str, own: _Series, date: int, when: str) -> InputError:
+    """Return an error about a date at which a series has no quantity: at its blank cell, or at the row before it."""
+    fix = "or import with gaps=zero if no sale was no demand"
+    if date in own:
+        return _demand_error(own[date][0], "quantity", f"blank; fill it in, {fix}")
+    row, _ = own[max(other for other in own if other < date)]
+    return _demand_error(row, "date", f"no row follows for {name!r} on {when}; add one, {fix}")
+
+
+def _series(reading: _Reading) -> dict[str, tuple[str, _Series]]:
+    """Return the rows of ``demand.csv`` by stage and date, and the unit of each stage's dates."""
+    series: dict[str, tuple[str, _Series]] = {}
     for table, row in reading.rows("demand"):
-        own: _Series = series.setdefault(reading.stage(table, row), {})
         try:
             unit, date = read_date(row.cells["date"])
         except InputError as error:
             raise table.error(row, "date", error.problem) from None
-        units.add(unit)
-        if len(units) > 1:
-            raise table.error(
-                row, "date", f"{row.cells['date']!r} is a {unit}, unlike the rows before; write all alike"
-            )
+        usual, own = series.setdefault(reading.stage(table, row), (unit, {}))
+        if unit != usual:
+            raise table.error(row, "date", _unlike(row, unit))
         if date in own:
             raise table.error(row, "date", f"{row.cells['date']!r} is in row {own[date][0].number} too; add them up")
         entry = row.cells.get("quantity", "")
@@ -678,12 +675,24 @@ def _series(reading: _Reading) -> tuple[str, dict[str, _Series]]:
         except InputError as error:
             raise table.error(row, "quantity", error.problem) from None
         own[date] = (row, given)
-    dates = Dates(units.pop() if units else "period", [date for own in series.values() for date in own])
+    return series
+
+
+def _alike(series: dict[str, tuple[str, _Series]]) -> tuple[str, dict[str, _Series]]:
+    """Return the unit that the dates of all series have in common, and the series in it; months where days are."""
+    units = [unit for unit, _ in series.values()]
+    for unit, own in series.values():
+        if unit != units[0]:
+            row, _ = next(iter(own.values()))
+            raise _demand_error(row, "date", _unlike(row, unit))
+    dates = Dates(units[0], [date for _, own in series.values() for date in own])
     unit, named = in_months(dates)
-    if unit != dates.unit:
-        renamed = dict(zip(dates.numbers, named, strict=True))
-        series = {name: {renamed[date]: row for date, row in own.items()} for name, own in series.items()}
-    return unit, series
+    renamed = dict(zip(dates.numbers, named, strict=True))
+    return unit, {name: {renamed[date]: row for date, row in own.items()} for name, (_, own) in series.items()}
+
+
+def _unlike(row: Row, unit: str) -> str:
+    return f"{row.cells['date']!r} is a {unit}, unlike the rows before; write all alike"
 
 
 def _trace(reading: _Reading, name: str, own: _Series) -> _Row:

@@ -268,6 +268,23 @@ def test_a_history_that_was_changed_replaces_the_file(tmp_path):
     assert [m.demand.file for m in found.markets.values() if m.demand] == ["new.csv", *["bakery.csv"] * 4]
 
 
+def test_histories_of_different_calendars_come_back(tmp_path):
+    traces = {"bakery.csv": "store4_product101", "prescriptions.csv": "immune_sera", "wine.csv": "sales"}
+    stages = {
+        file: {"sources": [{}], "market": {"demand": {"kind": "trace", "file": file, "column": column}}}
+        for file, column in traces.items()
+    }
+    network = Network.from_dict({"decoupling_point": "supply", "stages": stages})
+    assert_same(there_and_back(network, tmp_path), network)
+    demand = tmp_path / "demand.csv"
+    demand.write_text(demand.read_text().replace("wine.csv,1980-01,15136", "wine.csv,1980-01,1"))
+    _, history = read_tables(tmp_path)
+    assert history is not None and history[0] == ["date", "wine.csv"]
+    demand.write_text(demand.read_text().replace("bakery.csv,2016-01-02,4", "bakery.csv,2016-01-02,5"))
+    with pytest.raises(InputError, match="column 'date': '1980-01' is a month, unlike the rows before"):
+        read_tables(tmp_path)
+
+
 def test_a_history_without_dates_is_written_with_its_rows(tmp_path):
     (tmp_path / "sold.csv").write_text("a,b\n1,x\n2,\n")
     file = str(tmp_path / "sold.csv")
