@@ -13,6 +13,7 @@ the header is row 1.
 from __future__ import annotations
 
 import csv
+import math
 import re
 import types
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ import yaml
 from pushpull.envs.checks import InputError, Settings, build, key_of, number, suggest
 from pushpull.envs.dates import Dates, calendar_of, in_months, read_date, write_date
 from pushpull.envs.histories import find_history, is_missing, read_entries
-from pushpull.envs.network import Demand, Market, Network, Source, Stage
+from pushpull.envs.network import DEMAND_KINDS, Demand, Market, Network, Source, Stage
 
 
 class Layout(NamedTuple):
@@ -147,26 +148,35 @@ def _history(demand: Demand | None) -> Iterator[_Row]:
     """Yield the date and the quantity of each row of a recorded history."""
     if demand is None or demand.kind != "trace" or demand.layout is not None:  # many series in one file stay there
         return
+    units = _recorded(demand)
+    dates = _dates(demand, len(units))
+    for k, entry in enumerate(units):
+        shown = int(entry) if entry is not None and entry.is_integer() else entry
+        yield {"date": dates[k] if dates else str(k), "quantity": "" if entry is None else shown}
+
+
+def _recorded(demand: Demand) -> list[float | None]:
+    """Return what the whole column of a trace says, None where it says nothing, whichever rows are replayed."""
+    floor = 0.0 if demand.negative == "zero" else -math.inf
+    entries = read_entries(find_history(str(demand.file)), str(demand.column))
+    try:
+        return [None if is_missing(entry) else max(floor, float(entry)) for entry in entries]
+    except ValueError as error:
+        raise InputError("column", f"{demand.column!r} is not all numbers ({error}); mend it") from None
+
+
+def _dates(demand: Demand, count: int) -> list[str] | None:
+    """Return the dates in the first column of a trace's file, if it has one for each row, and they rise."""
     path = find_history(str(demand.file))
-    for date, entry in zip(*_entries(path, str(demand.column)), strict=True):
-        yield {"date": date, "quantity": "" if is_missing(entry) else entry}
-
-
-def _entries(path: Path, column: str) -> tuple[list[str], list[Any]]:
-    """Return the dates (or row numbers from 0) and the entries of a column of a file."""
-    entries = read_entries(path, column)
-    numbers = [str(k) for k in range(len(entries))]
-    if path.suffix != ".csv":
-        return numbers, entries
-    table = read_csv(path)
-    if table.columns[0] == column or len(table.rows) != len(entries):
-        return numbers, entries
+    table = read_csv(path) if path.suffix == ".csv" else None
+    if table is None or table.columns[0] == demand.column or len(table.rows) != count:
+        return None
     dates = [row.cells.get(table.columns[0], "") for row in table.rows]
     try:
         known = [read_date(date) for date in dates]
     except InputError:
-        return numbers, entries
-    return (dates, entries) if len(set(known)) == len(dates) and known == sorted(known) else (numbers, entries)
+        return None
+    return dates if len(set(known)) == len(dates) and known == sorted(known) else None
 
 
 def _cells(settings: Settings, skip: tuple[str, ...] = (), prefix: str = "") -> _Row:
@@ -641,6 +651,8 @@ def _histories(reading: _Reading, file: str, gaps: str) -> tuple[list[str], list
             if gaps == "refuse":
                 raise _gap(name, own, dates[k], write_date(unit, dates[k]))
             table[k][name] = 0
+        for key in set(DEMAND_KINDS["trace"]) - {"rows", "start", "scale"}:
+            traces[name].pop(key, None)
         traces[name] |= {"file": file, "column": name}
         if (first, last) != (0, len(dates) - 1):
             traces[name].setdefault("rows", [first, last + 1])
@@ -711,11 +723,10 @@ def _trace(reading: _Reading, name: str, own: _Series) -> _Row:
 def _says_the_same(demand: _Row, own: _Series) -> bool:
     """Whether the file that a trace names holds the quantities of ``demand.csv``."""
     try:
-        path = find_history(str(demand["file"]))
-        entries = [None if is_missing(entry) else float(entry) for entry in read_entries(path, str(demand["column"]))]
-    except (KeyError, ValueError):  # InputError is a ValueError
+        recorded = _recorded(build(Demand, demand, "demand"))
+    except ValueError:  # InputError is one
         return False
-    return entries == [own[date][1] for date in sorted(own)]
+    return recorded == [own[date][1] for date in sorted(own)]
 
 
 def _demand_error(row: Row, column: str, problem: str) -> InputError:

@@ -285,6 +285,23 @@ def test_histories_of_different_calendars_come_back(tmp_path):
         read_tables(tmp_path)
 
 
+def test_histories_in_a_layout_and_with_negative_sales_come_back(tmp_path):
+    (tmp_path / "m5.csv").write_text("item_id,store_id,d_1,d_2,d_3\nA,X,1,2,3\nA,Y,4,0,6\nB,X,9,9,9\n")
+    (tmp_path / "net.csv").write_text("date,x\n2024-01-01,3\n2024-01-02,-1\n2024-01-03,2.5\n")
+    m5 = {"kind": "trace", "file": str(tmp_path / "m5.csv"), "layout": "m5", "item": "A", "scale": 2}
+    net = {"kind": "trace", "file": str(tmp_path / "net.csv"), "column": "x", "negative": "zero"}
+    stages = {name: {"sources": [{}], "market": {"demand": own}} for name, own in (("a", m5), ("b", net))}
+    network = Network.from_dict({"units": "real", "decoupling_point": "supply", "stages": stages})
+    assert [row["quantity"] for row in tables_of(network)["demand"]] == [3, 0, 2.5]
+    assert_same(there_and_back(network, tmp_path / "tables"), network)
+    demand = tmp_path / "tables/demand.csv"
+    demand.write_text(demand.read_text() + "a,2024-01-01,7\na,2024-01-02,8\n")
+    found, history = read_tables(tmp_path / "tables", "new.csv")
+    assert history == (["date", "a"], [{"date": "2024-01-01", "a": 7}, {"date": "2024-01-02", "a": 8}])
+    demands = [market.demand.to_dict() for market in found.markets.values() if market.demand]
+    assert demands == [{"kind": "trace", "file": "new.csv", "column": "a", "scale": 2}, net]
+
+
 def test_a_history_without_dates_is_written_with_its_rows(tmp_path):
     (tmp_path / "sold.csv").write_text("a,b\n1,x\n2,\n")
     file = str(tmp_path / "sold.csv")
@@ -295,7 +312,7 @@ def test_a_history_without_dates_is_written_with_its_rows(tmp_path):
         }
     )
     assert tables_of(network)["demand"] == [
-        {"item": "a", "date": "0", "quantity": "1"}, {"item": "a", "date": "1", "quantity": "2"},
+        {"item": "a", "date": "0", "quantity": 1}, {"item": "a", "date": "1", "quantity": 2},
     ]  # fmt: skip
     assert_same(there_and_back(network, tmp_path / "tables"), network)
     assert list(read_trace(Demand(kind="trace", file=file, column="a"))) == [1, 2]
