@@ -75,10 +75,15 @@ class ArrayWorld:
         def rows(values: np.ndarray) -> Any:
             return xp.asarray(values, dtype=self._dtype)
 
+        def told(trace: np.ndarray | None) -> Any:
+            return None if trace is None else rows(at_clock(trace, clock))
+
         outside = dynamics.Exogenous(
-            demand=rows(at_clock(traces.demand, clock)),
-            available=None if traces.available is None else rows(at_clock(traces.available, clock)),
-            forecast=rows(at_clock(traces.forecast, clock)[0]),
+            demand=told(traces.demand),
+            available=told(traces.available),
+            forecast=told(traces.forecast[:, 0]),
+            booked=told(traces.booked),
+            booked_after=told(traces.booked_after),
         )
         action = decode(self._space, self._space.physical(vectors))
         action = dynamics.Action(*(rows(values) for values in vars(action).values()))

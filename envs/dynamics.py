@@ -56,6 +56,8 @@ class Exogenous:
     demand: Array  # [M, B], one row per market
     available: Array | None = None  # [J, B], 1 normal, 0 down; None: always normal
     forecast: Array = None  # [M, B], demand foreseen per period; only the smoothed rule needs it
+    booked: Array = None  # [sum of book_rows, B], orders in the books at the start of the period, due in it, the next, ...
+    booked_after: Array = None  # [sum of book_rows, B], after its demand event, due in the next period, ...
 
 
 @dataclass(frozen=True)
@@ -314,7 +316,7 @@ class _Period:
     def _order(self, i: int, j: int, source: Source, position: Array, room: Array | None) -> Array:
         """Apply the lot rule to the distance between threshold and position, then the caps."""
         xp, lot = self.xp, source.lot
-        distance = self._rounded(self.action.threshold[j]) - position
+        distance = self._rounded(self.action.threshold[j]) - position + self._ordered_ahead(j)
         if lot.rule == "r_nQ":
             lots = self.zero + 1.0 if lot.at_most_one else xp.floor((distance + self.tolerance) / lot.Q) + 1.0
             lots = xp.where(distance >= -self.tolerance, lots, self.zero)
@@ -336,6 +338,15 @@ class _Period:
         if source.max_order < float("inf"):
             order = xp.minimum(order, self._floor_scalar(source.max_order))
         return order if room is None else xp.minimum(order, room)
+
+    def _ordered_ahead(self, j: int) -> Array:
+        """Booked orders that source j's trigger counts, in units of its stage."""
+        exogenous, spikes = self.exogenous, self.network.sources[j].spikes
+        book, total = exogenous.booked_after if self.network.counts_after_demand else exogenous.booked, self.zero
+        for row, units in self.network.counted_orders[j]:
+            large = book[row] if spikes is None else self.xp.where(book[row] >= spikes.threshold, book[row], self.zero)
+            total = total + units * large
+        return total
 
     def _forecast(self, i: int) -> Array:
         """Demand per period on stage i that its markets' forecasts imply."""

@@ -153,7 +153,8 @@ class Engine:
         forecast = at_clock(traces.forecast, now)
         available = None if traces.available is None else at_clock(traces.available, now)
         last_demand = world.flows.demand[list(self.network.markets)]
-        return View(self.network, world.state, self.periods, self.seeds, last_demand, forecast, available)
+        booked = None if traces.booked is None else at_clock(traces.booked, now)
+        return View(self.network, world.state, self.periods, self.seeds, last_demand, forecast, available, booked)
 
     @property
     def ended(self) -> np.ndarray:

@@ -16,6 +16,7 @@ import numpy as np
 
 from pushpull.envs import demand as demands
 from pushpull.envs import forecast as forecasts
+from pushpull.envs.bookings import book, with_bookings
 from pushpull.envs.checks import InputError
 from pushpull.envs.demand_paths import demand_paths
 from pushpull.envs.families import market_demand, mean
@@ -38,11 +39,16 @@ class Traces:
     available : ndarray, [T, J, B], or None
         1 where a source is up; where it is down, 0 or the share of its capacity that is left. None where all are
         always up.
+    booked, booked_after : ndarray, [T, sum of `Network.book_rows`, B], or None
+        Orders that stand in the books at the start of period t, due in t, t + 1, ..., and after its demand event, due
+        in t + 1, t + 2, ..., market by market.
     """
 
     demand: np.ndarray
     forecast: np.ndarray
     available: np.ndarray | None = None
+    booked: np.ndarray | None = None
+    booked_after: np.ndarray | None = None
 
     @classmethod
     def empty(cls, sections: Mapping[str, tuple[int, ...]], periods: int, batch: int) -> Traces:
@@ -66,15 +72,17 @@ class Traces:
         return np.concatenate([part.reshape(periods, -1, batch) for part in parts if part is not None], axis=1)
 
 
-SECTIONS = ("demand", "available", "forecast")  # the forecast last, since its length is the longest horizon's
+SECTIONS = ("demand", "available", "booked", "booked_after", "forecast")  # the forecast last, since its length is the longest horizon's
 
 
 def trace_sections(network: Network, horizon: int, disrupted: bool = False) -> dict[str, tuple[int, ...]]:
     """Return the shape, but for periods and environments, of each section of a network's traces."""
-    markets = len(network.markets)
+    markets, book = len(network.markets), (sum(network.book_rows),)
     shapes = {
         "demand": (markets,),
         "available": (len(network.sources),) if disrupted else None,
+        "booked": book if any(book) else None,
+        "booked_after": book if any(book) else None,
         "forecast": (horizon, markets),
     }
     return {name: shape for name in SECTIONS if (shape := shapes[name]) is not None}
@@ -118,12 +126,42 @@ def draw(network: Network, periods: int, worlds: Sequence[World]) -> Traces:
     traces = Traces.empty(trace_sections(network, horizon, disrupted), periods, len(worlds))
     if traces.available is not None:
         traces.available[:] = availability(network, periods, worlds)
-    wanted = [periods + market.forecast.horizon - 1 for market in network.markets.values()]
+    wanted = [periods + max(market.forecast.horizon - 1, market.booked_ahead) for market in network.markets.values()]
     paths = demand_paths(network, periods, worlds, wanted)
     for m, (i, market) in enumerate(network.markets.items()):
         traces.demand[:, m] = paths[m][:periods]
         own = foresee(market.forecast, market_demand(network, i), network.units, paths[m], periods, worlds, m)
         traces.forecast[:, :, m] = own[:, np.minimum(np.arange(horizon), market.forecast.horizon - 1)]
+    keep_books(network, traces, paths, worlds)
+    return traces
+
+
+def keep_books(network: Network, traces: Traces, paths: Sequence[np.ndarray], worlds: list[World]) -> None:
+    """Fill in what stands in the books when demand takes its path [S, B] at each market, and let forecasts know it."""
+    if traces.booked is None or traces.booked_after is None:
+        return
+    ends = np.cumsum(network.book_rows)
+    for m, (market, end) in enumerate(zip(network.markets.values(), ends, strict=True)):
+        rows = slice(end - market.booked_ahead, end)
+        numbers = uniforms("booking", m, worlds, len(paths[m]), 2)
+        own = book(market, network.units, paths[m], len(traces.demand), numbers)
+        traces.booked[:, rows], traces.booked_after[:, rows] = own
+        traces.forecast[:, :, m] = with_bookings(market, traces.forecast[:, :, m], own[0])
+
+
+def recorded(
+    network: Network, demand: np.ndarray, forecast: np.ndarray, available: np.ndarray | None = None
+) -> Traces:
+    """Return the traces of one recorded world: demand [T, M], forecasts [T, H, M] and availability [T, J].
+
+    Orders are booked as in the world (0, 0); none is known that is due after the record.
+    """
+    sections = trace_sections(network, forecast.shape[1], disrupted=available is not None)
+    traces = Traces.empty(sections, len(demand), 1)
+    traces.demand[..., 0], traces.forecast[..., 0] = demand, forecast
+    if available is not None and traces.available is not None:
+        traces.available[..., 0] = available
+    keep_books(network, traces, [path[:, None] for path in demand.T], [(0, 0)])
     return traces
 
 

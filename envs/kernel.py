@@ -32,17 +32,17 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
  SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH, WRITES_OFF, LIMITS_STORAGE, SALVAGES,
- OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_FORECAST,  # first rows of the outside world
+ OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_BOOKED, OUTSIDE_COUNTED, OUTSIDE_FORECAST,  # first rows of the outside world
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, STOCK_BY_AGE, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED,
  STARTED, RECEIPT, SHORTFALL, WRITTEN_OFF, OVERFLOW, IN_PROCESS, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
- QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, SCRATCH, WORK_ROWS,  # and of its scratch
- HEAD) = range(75)
+ QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, COUNTED, SCRATCH, WORK_ROWS,  # scratch
+ HEAD) = range(78)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
- IS_DISRUPTED, SOURCE_INTS) = range(23)
+ IS_DISRUPTED, COUNTED_LIST, END_COUNTED_LIST, SOURCE_INTS) = range(25)
 (CAPACITY, LOT_SIZE, LOT_GAP, MAX_ORDER, ADJUST_TIME, CARDS_LIMIT, UNIT_COST, FIXED_COST, PIPELINE_COST,
- SHORTFALL_COST, SOURCE_RATES) = range(11)
+ SHORTFALL_COST, SPIKE, SOURCE_RATES) = range(12)
 (SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, SHELF_LIFE, SHELF_ROW, WHEN_FULL,
  STAGE_INTS) = range(12)
 (HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, OBSOLESCENCE, OBSOLESCENCE_COST, STORAGE_CAPACITY,
@@ -69,7 +69,7 @@ HAS_ROOM, HOLDS, SCRAPS, BLOCKS = range(4)  # what a stage does when it is full
 OBSOLESCENCE_TERM, STORAGE_TERM = COST_TERMS.index("obsolescence"), COST_TERMS.index("storage")
 # What an observation entry shows that is no row of the block; from a first code on they go downwards.
 TIME_LEFT, FIRST_FORECAST, FIRST_POSITION, FIRST_ECHELON, FIRST_TRANSIT = -1, -2, -1_000_000, -2_000_000, -3_000_000
-FIRST_AVAILABLE = -4_000_000
+FIRST_AVAILABLE, FIRST_BOOKED = -4_000_000, -5_000_000
 
 STATE = {
     "on_hand": ON_HAND,
@@ -134,7 +134,7 @@ def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], di
     }  # fmt: skip
     scratch = {
         QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0, FORESEEN: n, POSITION: n, NEED: n,
-        FINAL: n, WANT: j, SCRATCH: 6, WORK_ROWS: 0,
+        FINAL: n, WANT: j, COUNTED: sum(network.book_rows) if any(network.counted_orders) else 0, SCRATCH: 6, WORK_ROWS: 0,
     }  # fmt: skip
     return kept, scratch
 
@@ -179,12 +179,13 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
             lot.at_most_one, lot.gap is not None, BASES.index(source.basis), *place(position),
             cards is not None, *place(limited), source.review_period, source.review_offset, DISRUPTIONS.index(affects),
             k in network.disrupted_sources,
+            *place(list(network.counted_orders[k])),
         ]  # fmt: skip
         source_rates[k] = [
             source.capacity, lot.Q or 0, network.rounded(lot.gap or 0),
             source.max_order if lot.rule == "r_nQ" else whole(source.max_order), lot.adjust_time,
             whole(cards.limit) if cards else 0, source.unit_cost, source.fixed_cost, source.pipeline_holding_cost,
-            source.shortfall_cost,
+            source.shortfall_cost, source.spikes.threshold if source.spikes else 0,
         ]  # fmt: skip
         pipeline_row += network.pipeline_rows[k]
         transit_row += network.order_delays[k]
@@ -221,9 +222,14 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head = np.zeros(HEAD, dtype=np.int64)
     head[list(rows)] = list(rows.values())
     outside = first_trace_rows(network, disrupted)
-    head[OUTSIDE_DEMAND], head[OUTSIDE_AVAILABLE], head[OUTSIDE_FORECAST] = (
-        outside[name] for name in ("demand", "available", "forecast")
-    )
+    for section, name in (
+        (OUTSIDE_DEMAND, "demand"),
+        (OUTSIDE_AVAILABLE, "available"),
+        (OUTSIDE_BOOKED, "booked"),
+        (OUTSIDE_COUNTED, "booked_after" if network.counts_after_demand else "booked"),
+        (OUTSIDE_FORECAST, "forecast"),
+    ):
+        head[section] = outside[name]
     head[[N, J, M, K, D]] = n, j, len(network.markets), len(entries), len(vectors.seen)
     head[INTEGER] = integer
     head[TRUNCATE] = network.rounding == "truncate"
@@ -485,6 +491,8 @@ def find_order(ints, rates, rows, work, i, j, order):
         find_basis(ints, rates, rows, work, i, j, position)
     for e in range(lanes):
         work[distance, e] = work[threshold, e] - work[position, e]
+    if source(ints, j, COUNTED_LIST) < source(ints, j, END_COUNTED_LIST):
+        count_orders(ints, rates, work, j, distance)
     rule, limited, most = source(ints, j, RULE), source(ints, j, HAS_CARDS), source_rate(rates, j, MAX_ORDER)
     if limited:
         cards_left(ints, rates, rows, work, j, room)
@@ -522,6 +530,20 @@ def find_order(ints, rates, rows, work, i, j, order):
     if limited:
         for e in range(lanes):
             work[order, e] = min(work[order, e], work[room, e])
+
+
+@compiled
+def count_orders(ints, rates, work, j, distance):
+    """Add the booked orders that source j's trigger counts, in units of its stage."""
+    zero, spike, total = work.dtype.type(0), source_rate(rates, j, SPIKE), ints[SCRATCH] + 3
+    for e in range(work.shape[1]):
+        work[total, e] = 0
+    for k in range(source(ints, j, COUNTED_LIST), source(ints, j, END_COUNTED_LIST)):
+        row, units = ints[COUNTED] + ints[ints[LISTED] + k], rates[ints[WEIGHT] + k]
+        for e in range(work.shape[1]):
+            work[total, e] += units * (work[row, e] if work[row, e] >= spike else zero)
+    for e in range(work.shape[1]):
+        work[distance, e] += work[total, e]
 
 
 @compiled
@@ -1082,6 +1104,8 @@ def fill_outside(ints, rates, rows, work, clock, outside, first):
     if ints[DISRUPTED]:
         for j in range(ints[J]):
             cut(outside, first, ints[OUTSIDE_AVAILABLE] + j, clock, work, ints[AVAILABLE] + j)
+    for row in range(ints[SCRATCH] - ints[COUNTED]):
+        cut(outside, first, ints[OUTSIDE_COUNTED] + row, clock, work, ints[COUNTED] + row)
     if ints[FORECASTS]:
         expected = ints[SCRATCH]
         for row in range(ints[FORESEEN], ints[FORESEEN] + ints[N]):
@@ -1167,6 +1191,8 @@ def look(ints, rates, scales, rows, work, clock, outside, seen, first):
         if what == TIME_LEFT:
             for e in range(clock.size):
                 work[shown, e] = (periods - clock[e]) / periods
+        elif what <= FIRST_BOOKED:
+            cut(outside, first, ints[OUTSIDE_BOOKED] + FIRST_BOOKED - what, clock, work, shown)
         elif what <= FIRST_AVAILABLE:
             cut(outside, first, ints[OUTSIDE_AVAILABLE] + FIRST_AVAILABLE - what, clock, work, shown)
         elif what <= FIRST_TRANSIT:

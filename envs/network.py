@@ -148,8 +148,22 @@ class Disruption(Settings):
 
 
 @dataclass(frozen=True)
+class Spikes(Settings):
+    """Which booked orders a trigger counts: those due within `horizon` periods, of periods with at least `threshold`.
+
+    The qualified order spikes of demand-driven material requirements planning (Ptak & Smith 2016).
+    """
+
+    horizon: int = setting(number(1, whole=True))
+    threshold: float = setting(number(above=0))
+
+
+@dataclass(frozen=True)
 class Source(Settings):
-    """One way to replenish a stage: `inputs` per unit made, from upstream stages or (none) from outside."""
+    """One way to replenish a stage: `inputs` per unit made, from upstream stages or (none) from outside.
+
+    `advance_position` has a trigger take orders due within so many periods off its position; `spikes` only large ones.
+    """
 
     mode: str | None = setting(optional(choice(*MODES)), None)
     inputs: Mapping[str, float] = setting(mapping(number(above=0)), None)
@@ -170,6 +184,8 @@ class Source(Settings):
     fixed_cost: float = setting(_money, 0)
     pipeline_holding_cost: float = setting(_money, 0)
     disruption: Disruption | None = setting(optional(record(Disruption)), None)
+    advance_position: int = setting(_periods, 0)
+    spikes: Spikes | None = setting(optional(record(Spikes)), None)
 
     def __post_init__(self):
         if self.inputs is None:
@@ -204,7 +220,20 @@ class Source(Settings):
             raise InputError(
                 "order_delay", f"{self.order_delay} is refused on a push source; leave it out, or use mode: pull"
             )
+        for key in ("advance_position", "spikes"):
+            stated = self.to_dict().get(key)
+            if stated and self.mode == "push":
+                raise InputError(key, f"{stated} is for triggers, and a push source has none; leave it out")
+            if stated and self.basis == "physical":
+                raise InputError(key, f"{stated} is refused with basis physical, which is blind to orders; leave it out")
+        if self.advance_position and self.spikes:
+            raise InputError("spikes", f"{self.spikes.to_dict()} besides advance_position; state one of the two")
         self.examine_mode(self.mode)
+
+    @property
+    def counts_orders(self) -> bool:
+        """Whether its trigger counts booked orders."""
+        return self.advance_position > 0 or self.spikes is not None
 
     def examine_mode(self, mode: str | None) -> None:
         """Check that the source can run in `mode`, be it stated or implied by the decoupling point."""
@@ -563,6 +592,8 @@ class Market(Settings):
     (`pushpull.envs.decoupling.production_to_delivery`) and changes nothing else. `patience` is after how many periods
     they leave: a unit that is due in period t and not shipped by the end of period t + patience is lost. `satisfaction`
     scores a unit from 1 to 5 by the periods it came late: the first entry is on time, the last holds for all later.
+    `order_lead` lists the shares of demand that are ordered 0, 1, ... periods before they are due; of what is booked and
+    not yet due, the share `cancellation` is cancelled every period, on top of demand.
     """
 
     demand: Demand | None = setting(optional(record(Demand)), None)
@@ -574,6 +605,8 @@ class Market(Settings):
     tolerance: float | None = setting(optional(number(0)), None)
     patience: int | None = setting(optional(number(0, 100, whole=True)), None)
     satisfaction: tuple[int, ...] | None = setting(optional(listing(number(1, 5, whole=True), at_least=1)), None)
+    order_lead: tuple[float, ...] | None = setting(optional(listing(_share, at_least=1)), None)
+    cancellation: float = setting(number(0, 0.9), 0)
 
     def examine(self):
         if self.patience is not None and self.waiting_share == 0:
@@ -584,6 +617,18 @@ class Market(Settings):
             raise InputError(
                 "satisfaction",
                 f"{list(self.satisfaction)} rises; nobody likes late units better, let it fall",
+            )
+        if self.order_lead is not None and abs(sum(self.order_lead) - 1) > 1e-9:
+            raise InputError("order_lead", f"its shares sum to {sum(self.order_lead):g}; make them sum to 1")
+        if self.cancellation and not self.booked_ahead:
+            raise InputError(
+                "cancellation", f"{self.cancellation} of nothing, since none orders ahead; state order_lead, or leave out"
+            )
+        if self.booked_ahead >= self.forecast.horizon and self.forecast.kind != "none":
+            raise InputError(
+                "forecast.horizon",
+                f"{self.forecast.horizon} does not reach all of what is booked; give at least {self.booked_ahead + 1}, "
+                "one more than the longest order_lead",
             )
         if self.forecast.kind == "mmfe" and self.demand is not None and not self.demand.is_drawn_anew:
             reason = f"is of kind {self.demand.kind}" if not self.demand.has_law else "remembers other periods"
@@ -596,6 +641,11 @@ class Market(Settings):
     def waiting_share(self) -> float:
         """Share of newly unmet units that waits: 1 backorder, 0 lost."""
         return self.stockout["partial"] if isinstance(self.stockout, Mapping) else float(self.stockout == "backorder")
+
+    @property
+    def booked_ahead(self) -> int:
+        """Periods before they are due in which the first orders are booked."""
+        return 0 if self.order_lead is None else len(self.order_lead) - 1
 
     @property
     def tells_waits(self) -> bool:
@@ -798,11 +848,18 @@ class Network(Settings):
         self.correlation  # noqa: B018  refuses a matrix that is none
         self.stage_order  # noqa: B018  refuses a cycle
         for j, source in enumerate(self.sources):
+            asked = [market for market, units in zip(self.markets.values(), self._orders_on(j), strict=True) if units]
             where = f"stages.{self.stage_names[self.source_stage[j]]}.sources[{self._place[j]}]"
             try:
                 source.examine_mode(self.modes[j])
             except InputError as error:
                 raise error.within(where) from None
+            if source.counts_orders and all(market.order_lead is None for market in asked):
+                raise InputError(
+                    f"{where}.{'spikes' if source.spikes else 'advance_position'}",
+                    f"no market that this position answers to takes orders ahead; state its order_lead, "
+                    "or use basis: echelon",
+                )
             for field, over in (("over", source.over), ("cards.over", source.cards and source.cards.over)):
                 for stage in over or ():
                     if self.requirements[self.source_stage[j], self.stage_names.index(stage)] == 0:
@@ -952,6 +1009,36 @@ class Network(Settings):
         return tuple(
             source.order_delay if mode == "pull" else 0 for source, mode in zip(self.sources, self.modes, strict=True)
         )
+
+    @cached_property
+    def book_rows(self) -> tuple[int, ...]:
+        """Rows of each market's book of orders, one per period that orders may be due in."""
+        return tuple(market.booked_ahead for market in self.markets.values())
+
+    @cached_property
+    def counts_after_demand(self) -> bool:
+        """Whether triggers count the book after the period's demand, so that its first row is due a period later."""
+        return self.sequence.index("pull") > self.sequence.index("demand")
+
+    @cached_property
+    def counted_orders(self) -> tuple[tuple[tuple[int, float], ...], ...]:
+        """For each source, pairs (row of the book, units of its stage) of the booked orders that its trigger counts."""
+        counted: list[tuple[tuple[int, float], ...]] = []
+        first = np.cumsum([0, *self.book_rows])
+        for j, source in enumerate(self.sources):
+            own: list[tuple[int, float]] = []
+            reach = source.spikes.horizon if source.spikes else source.advance_position
+            if source.counts_orders and self.modes[j] != "push":
+                for m, (units, market) in enumerate(zip(self._orders_on(j), self.markets.values(), strict=True)):
+                    rows = min(market.booked_ahead, reach if self.counts_after_demand else reach + 1)
+                    own += [(int(first[m]) + row, units) for row in range(rows) if units]
+            counted.append(tuple(own))
+        return tuple(counted)
+
+    def _orders_on(self, j: int) -> list[float]:
+        """Units of source j's stage that a unit ordered at each market takes off its position."""
+        i, echelon = self.source_stage[j], self.sources[j].basis == "echelon"
+        return [float(self.requirements[i, k]) if echelon else float(k == i) for k in self.markets]
 
     @cached_property
     def ages(self) -> tuple[int, ...]:

@@ -48,6 +48,8 @@ class View:
         Units owed that will be 1, 2, ... periods late in this period, of the markets that tell waits apart.
     last_demand : ndarray [M, B]
         Demand of the period before at each market; 0 in the first.
+    booked : ndarray [sum of `Network.book_rows`, B]
+        Orders of customers that are due in this period, the next, ..., market by market.
     forecast : ndarray [H, M, B]
         Demand foreseen for this period, the next, ...
     available : ndarray [J, B]
@@ -64,12 +66,14 @@ class View:
         last_demand: Array,
         forecast: Array,
         available: Array | None = None,
+        booked: Array | None = None,
         xp: Any = np,
     ):
         self.network, self.periods, self.seeds, self.period = network, periods, seeds, state.period
         self.on_hand, self.backorders, self.pending = state.on_hand, state.owed, state.pending
         self.backorders_by_age = state.owed_by_age
         self.last_demand, self.forecast = last_demand, forecast
+        self.booked = last_demand[:0] if booked is None else booked
         self._state, self._available, self._xp = state, available, xp
 
     @cached_property
@@ -196,6 +200,15 @@ BLOCKS: dict[str, Block] = {
         _stages, bounds.stock_scale, lambda view: view.echelon_inventory_position, signed=True
     ),
     "last_demand": Block(_market_names, _market_scale, lambda view: view.last_demand),
+    "booked": Block(
+        lambda network: [
+            f"{name}.{ahead}"
+            for name, rows in zip(_market_names(network), network.book_rows, strict=True)
+            for ahead in range(rows)
+        ],
+        lambda network: np.repeat(_market_scale(network), network.book_rows),
+        lambda view: view.booked,
+    ),
     "forecast": Block(
         lambda network: [f"{name}.{h}" for h in range(_horizon(network)) for name in _market_names(network)],
         lambda network: np.tile(_market_scale(network), _horizon(network)),
@@ -221,6 +234,7 @@ STANDARD_BLOCKS = (
     "pending",
     "in_transit",
     "last_demand",
+    "booked",
     "forecast",
     "available",
 )
@@ -277,6 +291,8 @@ def standard_blocks(network: Network) -> tuple[str, ...]:
         idle.add("backorders")
     if not any(market.patience for market in network.markets.values()):
         idle.add("backorders_by_age")  # where nobody leaves, how long they have waited changes nothing
+    if not any(network.book_rows):
+        idle.add("booked")
     if all(market.forecast.kind == "none" for market in network.markets.values()):
         idle.add("forecast")
     if not network.disrupted_sources:

@@ -16,7 +16,7 @@ import numpy as np
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.backends import resolve
 from pushpull.envs.checks import InputError, number, suggest
-from pushpull.envs.exogenous import Traces
+from pushpull.envs.exogenous import recorded
 from pushpull.envs.families import mean
 from pushpull.envs.network import Network
 from pushpull.envs.rewards import PRESETS
@@ -123,10 +123,11 @@ def replay(
         if rows is not None or field != "available":
             _check_periods(field, rows, actions)
     vectors = _action_table(network, actions)
-    traces = Traces(
-        demand=_demand_table(network, demand)[:, :, None],
-        forecast=_forecast_table(network, len(actions))[:, None, :, None],
-        available=None if available is None else _available_table(network, available)[:, :, None],
+    traces = recorded(
+        network,
+        _demand_table(network, demand),
+        _forecast_table(network, len(actions))[:, None],
+        None if available is None else _available_table(network, available),
     )
     clock = np.zeros(1, dtype=np.int64)
     space, disrupted = ActionSpace(network), available is not None

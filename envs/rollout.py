@@ -108,16 +108,18 @@ def rollout(
     _examine(network, traces)
     kind = {"dtype": getattr(torch, dtype), "device": torch.device(device)}
     demand, forecast = (torch.as_tensor(table, **kind) for table in (traces.demand, traces.forecast))
-    available = None if traces.available is None else torch.as_tensor(traces.available, **kind)
+    available, booked, booked_after = (
+        [None] * len(demand) if table is None else torch.as_tensor(table, **kind)
+        for table in (traces.available, traces.booked, traces.booked_after)
+    )
     periods, _, batch = demand.shape
     space, state = ActionSpace(network), dynamics.initial_state(xp, network, batch, **kind)
     last_demand = torch.zeros_like(demand[0])
     charged, earned, moved = [], [], []
     for t in range(periods):
-        up = None if available is None else available[t]
-        view = View(network, state, periods, None, last_demand, forecast[t], up, xp)
+        view = View(network, state, periods, None, last_demand, forecast[t], available[t], booked[t], xp)
         action = _rows(space, _examined(space, policy(view), like=state.on_hand))
-        outside = dynamics.Exogenous(demand[t], up, forecast[t, 0])
+        outside = dynamics.Exogenous(demand[t], available[t], forecast[t, 0], booked[t], booked_after[t])
         state, flows = dynamics.step(xp, network, state, outside, action)
         charged.append(accounting.costs(xp, network, flows))
         earned.append(accounting.revenue(network, flows, t == periods - 1))
@@ -150,6 +152,8 @@ def _examine(network: Network, traces: Traces) -> None:
         "demand": [len(network.markets)],
         "forecast": [*traces.forecast.shape[1:2], len(network.markets)],
         "available": [len(network.sources)],
+        "booked": [sum(network.book_rows)],
+        "booked_after": [sum(network.book_rows)],
     }
     for name, axes in middle.items():
         table, shape = getattr(traces, name), [periods, *axes, batch]

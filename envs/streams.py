@@ -21,6 +21,7 @@ STREAMS = {
     "split": 6,
     "share_drift": 7,
     "disruption": 16,
+    "booking": 24,
 }
 
 World = tuple[int, int]

@@ -12,7 +12,7 @@ from rich.console import Console
 from pushpull.envs import accounting
 from pushpull.envs.checks import InputError
 from pushpull.envs.engine import Engine
-from pushpull.envs.exogenous import Traces, foresee
+from pushpull.envs.exogenous import Traces, foresee, recorded
 from pushpull.envs.families import market_demand
 from pushpull.envs.histories import read_trace
 from pushpull.envs.network import Demand, Network
@@ -112,7 +112,7 @@ def _traces(network: Network, history: np.ndarray) -> Traces:
         made = foresee(own, market_demand(network, i), network.units, path, periods, [(0, 0)], m)
         foreseen[:, :, m] = made[:, np.minimum(np.arange(horizon), own.horizon - 1)]
     available = availability(network, periods, [(0, 0)]) if network.disrupted_sources else None
-    return Traces(history[:, :, None], foreseen, available)
+    return recorded(network, history, foreseen[..., 0], None if available is None else available[..., 0])
 
 
 def _agent(settings: SimulateSettings, network: Network) -> Agent:
