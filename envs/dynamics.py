@@ -56,7 +56,9 @@ class Exogenous:
     demand: Array  # [M, B], one row per market
     available: Array | None = None  # [J, B], 1 normal, 0 down; None: always normal
     forecast: Array = None  # [M, B], demand foreseen per period; only the smoothed rule needs it
-    booked: Array = None  # [sum of book_rows, B], orders in the books at the start of the period, due in it, the next, ...
+    booked: Array = (
+        None  # [sum of book_rows, B], orders in the books at the start of the period, due in it, the next, ...
+    )
     booked_after: Array = None  # [sum of book_rows, B], after its demand event, due in the next period, ...
 
 

@@ -72,7 +72,13 @@ class Traces:
         return np.concatenate([part.reshape(periods, -1, batch) for part in parts if part is not None], axis=1)
 
 
-SECTIONS = ("demand", "available", "booked", "booked_after", "forecast")  # the forecast last, since its length is the longest horizon's
+SECTIONS = (
+    "demand",
+    "available",
+    "booked",
+    "booked_after",
+    "forecast",
+)  # the forecast last, since its length is the longest horizon's
 
 
 def trace_sections(network: Network, horizon: int, disrupted: bool = False) -> dict[str, tuple[int, ...]]:
@@ -149,9 +155,7 @@ def keep_books(network: Network, traces: Traces, paths: Sequence[np.ndarray], wo
         traces.forecast[:, :, m] = with_bookings(market, traces.forecast[:, :, m], own[0])
 
 
-def recorded(
-    network: Network, demand: np.ndarray, forecast: np.ndarray, available: np.ndarray | None = None
-) -> Traces:
+def recorded(network: Network, demand: np.ndarray, forecast: np.ndarray, available: np.ndarray | None = None) -> Traces:
     """Return the traces of one recorded world: demand [T, M], forecasts [T, H, M] and availability [T, J].
 
     Orders are booked as in the world (0, 0); none is known that is due after the record.

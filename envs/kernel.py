@@ -134,7 +134,8 @@ def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], di
     }  # fmt: skip
     scratch = {
         QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0, FORESEEN: n, POSITION: n, NEED: n,
-        FINAL: n, WANT: j, COUNTED: sum(network.book_rows) if any(network.counted_orders) else 0, SCRATCH: 6, WORK_ROWS: 0,
+        FINAL: n, WANT: j, COUNTED: sum(network.book_rows) if any(network.counted_orders) else 0, SCRATCH: 6,
+        WORK_ROWS: 0,
     }  # fmt: skip
     return kept, scratch
 

@@ -225,7 +225,9 @@ class Source(Settings):
             if stated and self.mode == "push":
                 raise InputError(key, f"{stated} is for triggers, and a push source has none; leave it out")
             if stated and self.basis == "physical":
-                raise InputError(key, f"{stated} is refused with basis physical, which is blind to orders; leave it out")
+                raise InputError(
+                    key, f"{stated} is refused with basis physical, which is blind to orders; leave it out"
+                )
         if self.advance_position and self.spikes:
             raise InputError("spikes", f"{self.spikes.to_dict()} besides advance_position; state one of the two")
         self.examine_mode(self.mode)
@@ -592,8 +594,8 @@ class Market(Settings):
     (`pushpull.envs.decoupling.production_to_delivery`) and changes nothing else. `patience` is after how many periods
     they leave: a unit that is due in period t and not shipped by the end of period t + patience is lost. `satisfaction`
     scores a unit from 1 to 5 by the periods it came late: the first entry is on time, the last holds for all later.
-    `order_lead` lists the shares of demand that are ordered 0, 1, ... periods before they are due; of what is booked and
-    not yet due, the share `cancellation` is cancelled every period, on top of demand.
+    `order_lead` lists the shares of demand that are ordered 0, 1, ... periods before they are due; of what is booked
+    and not yet due, the share `cancellation` is cancelled every period, on top of demand.
     """
 
     demand: Demand | None = setting(optional(record(Demand)), None)
@@ -622,7 +624,8 @@ class Market(Settings):
             raise InputError("order_lead", f"its shares sum to {sum(self.order_lead):g}; make them sum to 1")
         if self.cancellation and not self.booked_ahead:
             raise InputError(
-                "cancellation", f"{self.cancellation} of nothing, since none orders ahead; state order_lead, or leave out"
+                "cancellation",
+                f"{self.cancellation} of nothing, since none orders ahead; state order_lead, or leave out",
             )
         if self.booked_ahead >= self.forecast.horizon and self.forecast.kind != "none":
             raise InputError(
@@ -857,7 +860,7 @@ class Network(Settings):
             if source.counts_orders and all(market.order_lead is None for market in asked):
                 raise InputError(
                     f"{where}.{'spikes' if source.spikes else 'advance_position'}",
-                    f"no market that this position answers to takes orders ahead; state its order_lead, "
+                    "no market that this position answers to takes orders ahead; state its order_lead, "
                     "or use basis: echelon",
                 )
             for field, over in (("over", source.over), ("cards.over", source.cards and source.cards.over)):

@@ -72,6 +72,12 @@ def _with_error(market: Market, error: float, settings: SenseSettings) -> Market
     return replace(market, forecast=forecast)
 
 
+def _with_lead(market: Market, lead: float, settings: SenseSettings) -> Market:
+    """Return a market all of whose orders are booked this many periods before they are due."""
+    horizon = max(settings.horizon or market.forecast.horizon, int(lead) + 1)
+    return replace(market, order_lead=(0.0,) * int(lead) + (1.0,), forecast=replace(market.forecast, horizon=horizon))
+
+
 AXES = {
     "forecast_error": Axis(
         key="forecast",
@@ -80,6 +86,13 @@ AXES = {
         check=number(0),
         market=_with_error,
         unsensed=max,
+    ),
+    "booking_lead": Axis(
+        label="periods that orders are booked before they are due",
+        values=(0, 1, 2, 3, 4),
+        check=number(0, whole=True),
+        market=_with_lead,
+        unsensed=min,
     ),
 }
 

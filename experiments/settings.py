@@ -183,7 +183,7 @@ class EvaluateSettings(_Test):
 class SenseSettings(_Test):
     """Settings of ``pushpull sense``."""
 
-    over: str = setting(choice("forecast_error"))
+    over: str = setting(choice("forecast_error", "booking_lead"))
     values: tuple[float, ...] | None = setting(optional(listing(number(), at_least=1)))
     forecast: str = setting(choice("mmfe", "noisy"))
     horizon: int | None = setting(optional(_count))

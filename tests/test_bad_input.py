@@ -70,6 +70,7 @@ NETWORK = {
 FULL = {"sources": [{}], "storage_capacity": 4, "overflow": "block", "initial_on_hand": 5}
 LOSING = {"sources": [{}], "initial_owed": 3, "market": {"stockout": "lost"}}
 HASTY = {"sources": [{}], "initial_owed": 3, "market": {"patience": 0}}
+SPIKES = {"horizon": 2, "threshold": 9}
 MMFE = {"kind": "mmfe", "horizon": 2}
 MARKET = "stages.shop.market"
 PLANT, SHOP, DEMAND = "stages.plant.sources.0", "stages.shop.sources.0", "stages.shop.market.demand"
@@ -308,6 +309,48 @@ NETWORKS = [
     ("a score of 0", f"{MARKET}.satisfaction + [1]", [5, 0], "0 is out of range", "at least 1"),
     ("happier when late", f"{MARKET}.satisfaction", [4, 5], "[4, 5] rises", "let it fall"),
     ("owed by who has left", "stages.shop + .initial_owed", HASTY, "3 needs customers who wait", "set it to 0"),
+    # orders ahead
+    ("shares that miss some", f"{MARKET}.order_lead", [0.5, 0.4], "its shares sum to 0.9", "make them sum to 1"),
+    ("no share", f"{MARKET}.order_lead", [], "[] has 0 entries", "at least 1"),
+    ("a share above 1", f"{MARKET}.order_lead + [0]", [1.5, -0.5], "1.5 is out of range", "at most 1"),
+    ("a share in words", f"{MARKET}.order_lead + [0]", ["most"], "'most' is not a number", "give a number"),
+    ("a lead that is no list", f"{MARKET}.order_lead", {"0": 1}, "is not a list", "write"),
+    (
+        "ahead of the forecast",
+        f"{MARKET} + .forecast.horizon",
+        {"order_lead": [0, 0, 1]},
+        "1 does not reach",
+        "give at least 3",
+    ),
+    ("cancelling nothing", f"{MARKET} + .cancellation", {"cancellation": 0.1}, "0.1 of nothing", "state order_lead"),
+    ("cancelling all", f"{MARKET}.cancellation", 1, "1 is out of range", "at most 0.9"),
+    ("nothing to count", f"{SHOP}.advance_position", 2, "no market that", "state its order_lead"),
+    ("no spikes to count", f"{SHOP} + .spikes", {"spikes": SPIKES}, "no market that", "use basis: echelon"),
+    ("a negative advance", f"{SHOP}.advance_position", -1, "-1 is out of range", "at least 0"),
+    (
+        "a push that counts",
+        f"{PLANT} + .advance_position",
+        {"mode": "push", "advance_position": 1},
+        "1 is for",
+        "leave",
+    ),
+    (
+        "cards that count",
+        f"{SHOP} + .advance_position",
+        {"basis": "physical", "advance_position": 1},
+        "1 is refused with basis physical",
+        "leave it out",
+    ),
+    (
+        "both",
+        f"{SHOP} + .spikes",
+        {"advance_position": 1, "spikes": SPIKES},
+        "besides advance_position",
+        "one of the two",
+    ),
+    ("spikes without horizon", f"{SHOP}.spikes + .horizon", {"threshold": 4}, "missing", "state it"),
+    ("spikes of today", f"{SHOP}.spikes + .horizon", {"horizon": 0, "threshold": 4}, "0 is out of range", "at least 1"),
+    ("spikes of nothing", f"{SHOP}.spikes + .threshold", {"horizon": 1, "threshold": 0}, "0 is out of", "above 0"),
     ("owed without a market", "stages.plant.initial_owed", 3, "3 needs a market"),
     (
         "owed where sales are lost",

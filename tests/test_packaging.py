@@ -33,7 +33,7 @@ LAYERS = (
     ("network", "dates"),
     ("streams", "histories"),
     ("demand", "evolution", "forecast"),
-    ("families", "supply", "tables"),
+    ("bookings", "families", "supply", "tables"),
     ("demand_paths",),
     ("exogenous",),
     ("dynamics",),

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from pushpull.envs import Network, dynamics
+from pushpull.envs.exogenous import Traces
 from pushpull.envs.network import SEQUENCES
 
 LONGER = int(os.environ.get("PUSHPULL_HUNT", "1"))
@@ -50,6 +51,16 @@ class Plan:
     gap: np.ndarray  # [T, J]
     demand: np.ndarray  # [T, M]
     available: np.ndarray | None  # [T, J]
+    booked: np.ndarray  # [T, sum of book_rows]
+    booked_after: np.ndarray  # [T, sum of book_rows]
+
+    def traces(self, forecast: np.ndarray) -> Traces:
+        """Return the outside world of the plan, and what is foreseen in it, [T, H, M, 1]."""
+        own: dict[str, Any] = {}
+        for name in ("demand", "available", "booked", "booked_after"):
+            table = getattr(self, name)
+            own[name] = table[..., None] if table is not None and table.shape[1] else None
+        return Traces(forecast=forecast, **own)
 
 
 # --- networks ------------------------------------------------------------------------------------------------------
@@ -72,12 +83,26 @@ def networks(draw: st.DrawFn, units: str | None = None, allocation: str | None =
         if draw(st.integers(0, 2)) == 0:
             draw(_stock(units, stages[name]))
         if name == names[-1] or draw(st.integers(0, 2)) == 0:
-            stages[name]["market"] = draw(_markets())
-            if draw(st.booleans()) and stages[name]["market"]["stockout"] not in ("lost", {"partial": 0}):
+            market = stages[name]["market"] = draw(_markets())
+            waits = market["stockout"] not in ("lost", {"partial": 0})
+            if waits and draw(st.integers(0, 2)) == 0:
+                market["patience"] = draw(st.integers(0, 4))
+            if draw(st.integers(0, 2)) == 0:
+                market["order_lead"] = [0.25, 0.5, 0.25, 0][: draw(st.sampled_from([3, 4]))]
+                market["cancellation"] = draw(st.sampled_from([0, 0.5]))
+                market["forecast"] = {"horizon": draw(st.integers(4, 5))}
+            if draw(st.integers(0, 3)) == 0:
+                market["satisfaction"] = [5, 4, 2, 1][: draw(st.integers(1, 4))]
+            if waits and market.get("patience") != 0 and draw(st.booleans()):
                 stages[name]["initial_owed"] = draw(_amount(units))
     for name in names:
         for source in stages[name]["sources"]:
-            draw(_limits(units, source, sorted(downstream(stages, name))))
+            reach = sorted(downstream(stages, name))
+            draw(_limits(units, source, reach))
+            asking = reach if source["basis"] == "echelon" else [name]
+            ahead = any("order_lead" in stages[stage].get("market", {}) for stage in asking)
+            if ahead and source["basis"] != "physical" and source.get("mode") != "push" and draw(st.booleans()):
+                source |= draw(_counted(units))
     mapping = {
         "sequence": list(draw(st.sampled_from(list(SEQUENCES.values())))),
         "units": units,
@@ -189,6 +214,17 @@ def _sources(draw: st.DrawFn, units: str, suppliers: list[str], mode: str) -> di
     return source
 
 
+def _counted(units: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw which booked orders a trigger counts."""
+    reach = st.integers(1, 4)
+    return st.one_of(
+        st.fixed_dictionaries({"advance_position": reach}),
+        st.fixed_dictionaries(
+            {"spikes": st.fixed_dictionaries({"horizon": reach, "threshold": _amount(units, low=1, high=15)})}
+        ),
+    )
+
+
 @st.composite
 def _lots(draw: st.DrawFn, units: str) -> dict[str, Any]:
     lot: dict[str, Any] = {"rule": draw(st.sampled_from(["base_stock", "s_S", "r_nQ", "smoothed"]))}
@@ -275,6 +311,8 @@ def plans(
         gap=draw(_table(actions, shape)),
         demand=draw(_table(_amount(units, high=20), (periods, len(network.markets)))),
         available=draw(_table(shares, shape)) if disrupted else None,
+        booked=draw(_table(_amount(units, high=20), (periods, sum(network.book_rows)))),
+        booked_after=draw(_table(_amount(units, high=20), (periods, sum(network.book_rows)))),
     )
 
 
@@ -322,6 +360,8 @@ def play(network: Network, *plans: Plan, xp: Any = np, dtype: str = "float64", s
             demand=column([plan.demand for plan in plans], t),
             available=column(available, t) if available else None,
             forecast=forecast,
+            booked=column([plan.booked for plan in plans], t),
+            booked_after=column([plan.booked_after for plan in plans], t),
         )
         action = dynamics.Action(
             *(column([getattr(plan, name) for plan in plans], t) for name in ("quantity", "threshold", "gap"))

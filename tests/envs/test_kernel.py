@@ -9,7 +9,6 @@ from hypothesis import given
 from pushpull.envs import Network, load_network, network_names
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.engine import Engine
-from pushpull.envs.exogenous import Traces
 from pushpull.envs.observations import BLOCKS, Observation
 from pushpull.envs.rewards import PRESETS
 from pushpull.envs.worlds import make_world
@@ -45,11 +44,7 @@ def test_random_networks_are_played_alike(dtype, case):
     if dtype == "float32" and (not exact or np.abs(plan.quantity).max(initial=0) > 1e5):
         return  # single precision is exact in whole units below 2^24, and promises nothing else
     disrupted = plan.available is not None
-    traces = Traces(
-        demand=plan.demand[:, :, None],
-        forecast=forecasts(network, len(plan.demand)),
-        available=plan.available[:, :, None] if disrupted else None,
-    )
+    traces = plan.traces(forecasts(network, len(plan.demand)))
     vectors = np.concatenate(
         [
             np.stack([getattr(plan, column)[:, j] for column in columns], axis=1)

@@ -392,7 +392,8 @@ def _become_mixed(source: dict[str, Any]) -> None:
 def a_mode_may_be_stated_or_implied(site: Site) -> None:
     site.source["mode"] = site.mode
     if site.mode == "push":
-        site.source.pop("order_delay", None)
+        for key in ("order_delay", "advance_position", "spikes"):
+            site.source.pop(key, None)
 
 
 def columns_without_use_are_ignored(site: Site) -> None:
@@ -482,7 +483,10 @@ def test_the_order_of_stages_is_nothing_but_a_priority(case, random):
     stage = [network.stage_names.index(name) for name in names]
     source = [j for i in stage for j in network.sources_of[i]]
     market = [list(network.markets).index(i) for i in stage if i in network.markets]
+    owner = np.repeat(np.arange(len(network.markets)), network.book_rows)
+    book = [row for m in market for row in np.arange(sum(network.book_rows)) if owner[row] == m]
     rows = {"quantity": source, "threshold": source, "gap": source, "available": source, "demand": market}
+    rows |= {"booked": book, "booked_after": book}
     tables: dict[str, Any] = {
         name: None if table is None else table[:, rows[name]] for name, table in vars(plan).items()
     }
@@ -499,8 +503,8 @@ def test_a_single_user_takes_all_it_can_by_either_allocation(case):
     mapping, plan = case
     for entry in mapping["stages"].values():  # a chain: every stage draws on none but the one declared before it
         for source in entry["sources"]:
-            source.pop("inputs", None)
-            source.pop("over", None)
+            for key in ("inputs", "over", "advance_position", "spikes"):
+                source.pop(key, None)
             source.get("cards", {}).pop("over", None)
     names = list(mapping["stages"])
     for supplier, name in pairwise(names):
@@ -523,6 +527,7 @@ QUANTITIES = {
     "gap",
     "Q",
     "mean",
+    "threshold",
 }
 
 
