@@ -126,7 +126,8 @@ class LeadTimeDemand:
 
         A noisy forecast leaves of each period's variance what it is not reliable for, one of kind ``mmfe`` its declared
         error; beyond their horizon all of it is left. One that extrapolates is tried on simulated histories, as
-        practice sets safety stock by past errors (Silver, Pyke & Thomas 2017, section 6.2).
+        practice sets safety stock by past errors (Silver, Pyke & Thomas 2017, section 6.2); so is one that knows what
+        is booked.
         """
         if self._forecast.kind == "mmfe":
             errors = error_variance(self._forecast, self.rate, self.variance)[first:end]
@@ -138,7 +139,8 @@ class LeadTimeDemand:
             return per_period * float(np.sum(1 - self.reliability(end)[first:]))
         if self._forecast.kind == "true_mean" and self.variance == 0:
             return 0.0
-        if self._forecast.kind in ("true_mean", "none") or end > self._horizon:
+        knows_orders = self._market.booked_ahead > 0 and self._forecast.kind != "none"
+        if end > self._horizon or (self._forecast.kind in ("true_mean", "none") and not knows_orders):
             return self.moments(end - first)[1]
         total, forecast = self._trials()
         starts = np.arange(self._horizon - end + 1)

@@ -88,6 +88,7 @@ AXES = {
         unsensed=max,
     ),
     "booking_lead": Axis(
+        key="order_lead",
         label="periods that orders are booked before they are due",
         values=(0, 1, 2, 3, 4),
         check=number(0, whole=True),

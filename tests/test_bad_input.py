@@ -314,7 +314,7 @@ NETWORKS = [
     ("no share", f"{MARKET}.order_lead", [], "[] has 0 entries", "at least 1"),
     ("a share above 1", f"{MARKET}.order_lead + [0]", [1.5, -0.5], "1.5 is out of range", "at most 1"),
     ("a share in words", f"{MARKET}.order_lead + [0]", ["most"], "'most' is not a number", "give a number"),
-    ("a lead that is no list", f"{MARKET}.order_lead", {"0": 1}, "is not a list", "write"),
+    ("a lead that is no list", f"{MARKET}.order_lead + [0]", {"a": 1}, "is not a number", "give a"),
     (
         "ahead of the forecast",
         f"{MARKET} + .forecast.horizon",

@@ -144,3 +144,16 @@ def test_misuse_is_answered_in_one_line_and_leaves_nothing(pushpull, runs, words
     assert code == 2 and out.strip() == ""
     assert err.startswith(f"pushpull: {answer}") and err.count("\n") == 1
     assert not runs("sense")
+
+
+def test_orders_ahead_save_who_plans_on_them(pushpull, runs, chain):
+    """Demand is the same at every lead; base-stock does not look at orders, plans on forecasts do."""
+    words = ("over=booking_lead", "values=[0,5]", "agent=[base_stock,forecast_push]", "episodes=6")
+    answer = pushpull("sense", *words, f"network={chain}", "network.horizon=40", "decoupling_point=market")
+    assert answer.code == 0, answer.err
+    (folder,) = runs("sense")
+    table = read_table(folder / "sense.csv").set_index(["agent", "booking_lead"])
+    assert table["saving"]["base_stock"].tolist() == [0, 0]
+    assert table["saving_low"]["forecast_push"][5] > 0
+    assert table["wape"]["forecast_push"][5] == 0
+    assert "forecast_push: booking lead 5 saves " in answer.out
