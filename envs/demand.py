@@ -72,7 +72,9 @@ def sample(demand: Demand, uniforms: np.ndarray, units: str, modulation: np.ndar
             f"{demand.file!r} holds {longest_horizon(demand)} rows from its start on, but {periods} periods are "
             f"simulated; give a file or rows of at least {periods}, or a horizon of at most {longest_horizon(demand)}",
         )
-    factors = _factors(demand, periods)[:, None] * (np.ones((1, 1)) if modulation is None else modulation)
+    factors = _factors(demand, periods)[:, None]
+    if modulation is not None:
+        factors = factors * modulation
     if demand.kind == "trace" and demand.start == "random":
         rows = read_trace(demand)
         first = (uniforms[:1, 0] * len(rows)).astype(np.intp)

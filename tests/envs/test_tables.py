@@ -16,7 +16,7 @@ from pushpull.envs.histories import read_trace
 from pushpull.envs.network import Demand
 from pushpull.envs.tables import read_csv, read_tables, source_places, tables_of, write_tables
 
-from .strategies import hunt, networks
+from .strategies import demands, hunt, networks
 
 
 def there_and_back(network: Network, folder: Path) -> Network:
@@ -49,6 +49,16 @@ def test_networks_of_the_library_come_back(name, tmp_path):
 def test_random_networks_come_back(mapping, tmp_path_factory):
     network = Network.from_dict(mapping)
     assert_same(there_and_back(network, tmp_path_factory.getbasetemp() / "random"), network)
+
+
+@hunt(25)
+@given(own=demands(), shared=demands())
+def test_random_demand_and_families_come_back(own, shared, tmp_path_factory):
+    family = {"markets": {"can": 0.5, "crate": 0.5}, "demand": shared, "spread": 0.1, "share_drift": 0.2}
+    stages = {name: {"sources": [{}], "market": {}} for name in family["markets"]}
+    stages["juice"] = {"sources": [{}], "market": {"demand": own}}
+    network = Network.from_dict({"decoupling_point": "market", "families": {"cola": family}, "stages": stages})
+    assert_same(there_and_back(network, tmp_path_factory.getbasetemp() / "family"), network)
 
 
 PLACES = ("phone@Köln", "phone@Bonn", "a@b@c", "@x", "x@")
