@@ -35,6 +35,9 @@ def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
         charged["obsolescence"] = _charge([stage.obsolescence_cost for stage in stages], flows.written_off)
     if network.limits_storage:
         charged["storage"] = _charge([stage.overflow_cost for stage in stages], flows.overflow)
+    if network.resources:
+        rates = [resource.changeover_cost for resource in network.resources.values()]
+        charged["changeover"] = _charge(rates, flows.changeovers)
     return charged
 
 
@@ -89,9 +92,12 @@ class Totals:
     shipped_late: np.ndarray  # [sum of ages, B] units by market and periods late
     resilience: np.ndarray  # [R, B] what `resilience` counts; no rows without disruptions
     written_off: np.ndarray  # [N, B] units; no rows where no stage writes off
+    changeovers: np.ndarray  # [R, B]
+    resource_used: np.ndarray  # [R, B] capacity
 
 
 PER_SOURCE = ("in_process", "start", "order", "order_squared")
+PER_RESOURCE = ("changeovers", "resource_used")
 
 
 def no_totals(network: Network, batch: int) -> Totals:
@@ -102,6 +108,7 @@ def no_totals(network: Network, batch: int) -> Totals:
     rows["shipped_late"] = (sum(network.ages),)
     rows["resilience"] = (resilience.rows(network),)
     rows["written_off"] = (len(network.stages) * network.writes_off,)
+    rows |= {name: (len(network.resource_names),) for name in PER_RESOURCE}
     return Totals(
         **{item.name: np.zeros((*rows.get(item.name, (len(network.stages),)), batch)) for item in fields(Totals)}
     )
@@ -137,7 +144,8 @@ def add_period(
     same = ("demand", "shipped", "shipped_on_time", "lost", "on_hand", "owed", "in_process", "start", "order")
     for name in (*same, "shipped_late"):
         period[name] = getattr(flows, name)
-    period["written_off"] = flows.written_off
+    for name in ("written_off", *PER_RESOURCE):
+        period[name] = getattr(flows, name)
     added = {name: getattr(totals, name) + counted * value for name, value in period.items()}
     added["resilience"] = totals.resilience
     if available is not None and resilience.rows(network):
@@ -192,6 +200,8 @@ class Ratio:
             return name, list(range(len(network.cost_terms)))
         if name in PER_SOURCE:
             return name, [j for j, mode in enumerate(network.modes) if mode == "push" or not self.pushes]
+        if name in PER_RESOURCE:
+            return name, list(range(len(network.resource_names)))
         return name, list(network.markets) if self.markets else list(range(len(network.stages)))
 
     def _times(self, network: Network, name: str) -> int:
@@ -220,6 +230,12 @@ def stage_bullwhip(network: Network, totals: Totals) -> np.ndarray:
     orders = _variance(totals.order, totals.order_squared, totals.periods)
     by_stage = np.stack([orders[list(own)].sum(axis=0) for own in network.sources_of])
     return _divide(by_stage, _demand_variance(network, totals), 0.0)
+
+
+def capacity_use(network: Network, totals: Totals) -> np.ndarray:
+    """Share of the capacity of resources that was taken, that lost in changeovers included; their mean, [B]."""
+    capacity = np.array([resource.capacity for resource in (network.resources or {}).values()])
+    return _divide(totals.resource_used / capacity[:, None], totals.periods, 0.0).mean(axis=0)
 
 
 def demand_cv(network: Network, totals: Totals) -> np.ndarray:
@@ -264,6 +280,7 @@ RATIOS: dict[str, Ratio] = {
     "days_of_inventory": Ratio({"on_hand": 1}, {"shipped": 1}, markets=True),
     "inventory_turnover": Ratio({"shipped": 1}, {"on_hand": 1}, markets=True),
     "write_offs": Ratio({"written_off": 1}, PER_PERIOD),
+    "changeovers": Ratio({"changeovers": 1}, PER_PERIOD),
     **{f"cost.{term}": Ratio({f"cost.{term}": 1}, PER_PERIOD) for term in COST_TERMS},
 }
 SHORTAGE_TERMS = ("backorder", "lost_sale", "shortfall")  # what the absence of stock costs, and not its ownership
@@ -351,6 +368,7 @@ KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     "stock_value": lambda network, totals: stage_stock_value(network, totals).sum(axis=0),
     "demand_cv": demand_cv,
     "bullwhip_ratio": bullwhip_ratio,
+    "capacity_use": capacity_use,
     "order_cycle_time": order_cycle_time,
     "order_cycle_time_p95": order_cycle_time_p95,
     "csat_proxy": csat_proxy,
@@ -379,6 +397,7 @@ ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
         lambda network: bool(network.disrupted_sources),
     ),
     "write_offs": lambda network: network.writes_off,
+    **dict.fromkeys(("changeovers", "capacity_use"), lambda network: bool(network.resources)),
 }
 
 

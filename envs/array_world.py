@@ -152,5 +152,6 @@ def _no_flows(network: Network, batch: int) -> dynamics.Flows:
         item.name: len(network.sources if item.name in sources else network.stages) for item in fields(dynamics.Flows)
     }
     rows["shipped_late"] = sum(network.ages)
+    rows["changeovers"] = rows["resource_used"] = len(network.resource_names)
     rows |= {"written_off": rows["demand"] * network.writes_off, "overflow": rows["demand"] * network.limits_storage}
     return dynamics.Flows(**{name: np.zeros((count, batch)) for name, count in rows.items()})

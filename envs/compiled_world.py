@@ -262,6 +262,7 @@ def _seen(network: Network, first: Mapping[int, int], observation: Observation) 
         "booked": [kernel.FIRST_BOOKED - row for row in range(sum(network.book_rows))],
         "forecast": [kernel.FIRST_FORECAST - k for k in range(horizon * len(markets))],
         "available": [kernel.FIRST_AVAILABLE - k for k in network.disrupted_sources],
+        "setup": [kernel.FIRST_SETUP - k for users in network.resource_users for k in users],
         "periods_left": [kernel.TIME_LEFT],
     }
     return [place for name in observation.blocks for place in places[name]]

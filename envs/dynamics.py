@@ -36,7 +36,7 @@ class State:
     `Market.ages` rows per market: row k holds what is owed and will be k + 1 periods late in the coming period (the
     last row also what will be later, unless patience ends it); where a market has such rows, they add up to `owed`.
     `stock_by_age` has shelf_life rows per stage: row k holds the units on hand that were received k periods ago; where
-    a stage has such rows, they add up to `on_hand`.
+    a stage has such rows, they add up to `on_hand`. `setup` holds the index of the source each resource is set up for.
     """
 
     period: Array  # [B], whole numbers
@@ -47,6 +47,7 @@ class State:
     in_transit: Array  # [sum of order_delay, B]
     owed_by_age: Array  # [sum of ages, B]
     stock_by_age: Array  # [sum of shelf_life, B]
+    setup: Array  # [R, B]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class Flows:
     shipped_late: Array  # [sum of ages, B] of the units shipped, those 1, 2, ... periods late, market by market
     written_off: Array  # [N, B] units that left the stock unused; no rows where no stage writes off
     overflow: Array  # [N, B] units that storage had no room for; no rows where all stages have room
+    changeovers: Array  # [R, B] sources that each resource had to be set up for
+    resource_used: Array  # [R, B] capacity taken of each resource, that lost in changeovers included
 
 
 def step(xp: Any, network: Network, state: State, exogenous: Exogenous, action: Action) -> tuple[State, Flows]:
@@ -141,6 +144,7 @@ def initial_state(xp: Any, network: Network, batch: int, **kind: Any) -> State:
                 for age in range(market.ages)
             ]
         ),
+        setup=rows([float(users[0]) for users in network.resource_users]),
         stock_by_age=rows(
             [
                 units
@@ -192,11 +196,13 @@ class _Period:
         self.ages = dict(zip(network.markets, split(state.owed_by_age, network.ages), strict=True))
         self.shipped_late = {i: list(rows) for i, rows in self.ages.items()}
         self.stock_by_age = split(state.stock_by_age, network.shelf_lives)
+        self.setup = list(state.setup)
         self.zero = xp.zeros_like(self.on_hand[0])
         zeros_per_stage = [self.zero] * len(network.stages)
         zeros_per_source = [self.zero] * len(network.sources)
         self.demanded, self.shipped, self.on_time, self.lost = (list(zeros_per_stage) for _ in range(4))
         self.written_off, self.overflow = (list(zeros_per_stage) for _ in range(2))
+        self.changeovers, self.resource_used = ([self.zero] * len(network.resource_names) for _ in range(2))
         self.order, self.started, self.receipt, self.shortfall = (list(zeros_per_source) for _ in range(4))
 
     # --- the five events -------------------------------------------------------------------------------------
@@ -279,6 +285,8 @@ class _Period:
             shipped_late=self._stack(self.shipped_late.values()),
             written_off=self._stack([self.written_off] if self.network.writes_off else []),
             overflow=self._stack([self.overflow] if self.network.limits_storage else []),
+            changeovers=self._stack([self.changeovers]),
+            resource_used=self._stack([self.resource_used]),
         )
         pipeline = [row for j, rows in enumerate(self.pipeline) for row in self._advance(j, rows)]
         state = State(
@@ -290,6 +298,7 @@ class _Period:
             in_transit=self._stack(self.in_transit),
             owed_by_age=self._stack(self.ages.values()),
             stock_by_age=self._stack(self.stock_by_age),
+            setup=self._stack([self.setup]),
         )
         return state, flows
 
@@ -411,6 +420,9 @@ class _Period:
         if self.exogenous.available is not None:
             disruption = self.network.sources[j].disruption
             available = self.exogenous.available[j] if disruption is None or disruption.affects == "start" else None
+        if self.network.resource_of[j] >= 0:
+            room = self._resource_left(j) / self.network.sources[j].resource_use
+            units = self.xp.minimum(units, self.xp.floor(room) if self.integer else room)
         if capacity == float("inf"):
             return units if available is None else self.xp.where(available > 0, units, self.zero)
         rate = self.zero + capacity if available is None else capacity * available
@@ -425,13 +437,19 @@ class _Period:
             for m in range(len(network.stages))
         ]
         final = list(self.on_hand)
+        claims = [
+            _total([network.sources[j].resource_use * want[j] for j in users if j in want] or [self.zero])
+            for users in network.resource_users
+        ]
+        self.next_setup = list(self.setup)
         for i in network.stage_order:
             for j in network.sources_of[i]:
                 if j in want:
-                    starts[j] = self._start(i, j, want[j], need, final)
+                    starts[j] = self._start(i, j, want[j], need, final, claims)
             if serving and i in network.markets:
                 self._serve(i)
             final[i] = self.on_hand[i]
+        self.setup = self.next_setup
         return starts
 
     def _draws(self, m: int, want: dict[int, Array]) -> list[tuple[int, float]]:
@@ -440,9 +458,9 @@ class _Period:
             (j, units) for j in self.network.users_of[m] if j in want for k, units in self.network.inputs[j] if k == m
         ]
 
-    def _start(self, i: int, j: int, want: Array, need: list[Array], final: list[Array]) -> Array:
-        """Start what the inputs allow, consume them, and fill the pipeline; return the units started."""
-        xp, inputs = self.xp, self.network.inputs[j]
+    def _start(self, i: int, j: int, want: Array, need: list[Array], final: list[Array], claims: list[Array]) -> Array:
+        """Start what inputs and resource allow, consume them, and fill the pipeline; return the units started."""
+        xp, inputs, shares = self.xp, self.network.inputs[j], self.network.resource_of[j] >= 0
         units = want
         for m, per_unit in inputs:
             if self.network.allocation == "proportional":
@@ -451,7 +469,11 @@ class _Period:
                 units = xp.minimum(units, xp.where(scarce, fair, want))
             else:
                 units = xp.minimum(units, self.on_hand[m] / per_unit)
+        if shares:
+            units = xp.minimum(units, self._resource_share(j, want, claims))
         units = xp.floor(units) if self.integer else xp.where(units > self.tolerance, units, self.zero)
+        if shares:
+            self._occupy(j, units)
         for m, per_unit in inputs:
             left = self.on_hand[m] - per_unit * units
             self.on_hand[m] = left if self.integer else xp.maximum(left, self.zero)
@@ -462,6 +484,46 @@ class _Period:
         else:
             self.pipeline[j][-1] = self.pipeline[j][-1] + units
         return units
+
+    # --- shared resources ----------------------------------------------------------------------------------------
+
+    def _resource_left(self, j: int, lost: float | Array = 0.0) -> Array:
+        """Capacity that is left of source j's resource in this period, less what is lost."""
+        r = self.network.resource_of[j]
+        capacity = (self.network.resources or {})[self.network.resource_names[r]].capacity
+        return self.xp.maximum(capacity - self.resource_used[r] - lost, self.zero)
+
+    def _resource_share(self, j: int, want: Array, claims: list[Array]) -> Array:
+        """Units of source j that its resource has capacity for, after a changeover where it needs one.
+
+        By priority that is all that is left. Proportionally it is the source's part, by what was wanted, of what is
+        left for it and for those behind it in stage order; rounded in integer units, half to even.
+        """
+        xp, r, use = self.xp, self.network.resource_of[j], self.network.sources[j].resource_use
+        left = self._resource_left(j, self._changeover_loss(r) * self._needs_changeover(r, j))
+        room = left / use
+        if self.network.allocation == "proportional":
+            scarce = claims[r] > left
+            fair = want * left / xp.where(scarce, claims[r], 1.0)
+            fair = xp.round(fair) if self.integer else fair
+            room = xp.minimum(room, xp.where(scarce, fair, want))
+            claims[r] = xp.maximum(claims[r] - use * want, self.zero)
+        return xp.floor(room) if self.integer else room
+
+    def _occupy(self, j: int, units: Array) -> None:
+        """Take what source j started from its resource, and the changeover that it needed."""
+        r, use = self.network.resource_of[j], self.network.sources[j].resource_use
+        changed = self.xp.where(units > 0, self._needs_changeover(r, j), self.zero)
+        self.changeovers[r] = self.changeovers[r] + changed
+        self.resource_used[r] = self.resource_used[r] + use * units + self._changeover_loss(r) * changed
+        self.next_setup[r] = self.xp.where(changed > 0, self.zero + float(j), self.next_setup[r])
+
+    def _needs_changeover(self, r: int, j: int) -> Array:
+        """1 where resource r is not set up for source j, else 0."""
+        return self.xp.where(self.setup[r] == float(j), self.zero, self.zero + 1.0)
+
+    def _changeover_loss(self, r: int) -> float:
+        return (self.network.resources or {})[self.network.resource_names[r]].changeover_loss
 
     def _join_stock(self, j: int, source: Source, units: Array) -> None:
         """Put units that are due on hand, or let them wait outside for a disruption to end or for room."""

@@ -32,21 +32,25 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
  SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH, WRITES_OFF, LIMITS_STORAGE, SALVAGES,
+ RESOURCES,
  OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_BOOKED, OUTSIDE_COUNTED, OUTSIDE_FORECAST,  # first rows of traces
- STAGE_RATE, WEIGHT, REQUIREMENT, BETA,  # where in the rates
- ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, STOCK_BY_AGE, DEMAND, SHIPPED, ON_TIME, LOST, ORDERED,
- STARTED, RECEIPT, SHORTFALL, WRITTEN_OFF, OVERFLOW, IN_PROCESS, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
- QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, COUNTED, SCRATCH, WORK_ROWS,  # scratch
- HEAD) = range(78)
+ STAGE_RATE, WEIGHT, REQUIREMENT, BETA, RESOURCE_RATE,  # where in the rates
+ ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, STOCK_BY_AGE, SETUP, DEMAND, SHIPPED, ON_TIME,
+ LOST, ORDERED, STARTED, RECEIPT, SHORTFALL, WRITTEN_OFF, OVERFLOW, CHANGEOVERS, RESOURCE_USED, IN_PROCESS,
+ SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
+ QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, COUNTED, CLAIM, NEXT_SETUP, SCRATCH,
+ WORK_ROWS,  # scratch
+ HEAD) = range(85)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
- IS_DISRUPTED, COUNTED_LIST, END_COUNTED_LIST, SOURCE_INTS) = range(25)
+ IS_DISRUPTED, COUNTED_LIST, END_COUNTED_LIST, RESOURCE, SOURCE_INTS) = range(26)
 (CAPACITY, LOT_SIZE, LOT_GAP, MAX_ORDER, ADJUST_TIME, CARDS_LIMIT, UNIT_COST, FIXED_COST, PIPELINE_COST,
- SHORTFALL_COST, SPIKE, SOURCE_RATES) = range(12)
+ SHORTFALL_COST, SPIKE, RESOURCE_USE, SOURCE_RATES) = range(13)
 (SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, SHELF_LIFE, SHELF_ROW, WHEN_FULL,
  STAGE_INTS) = range(12)
 (HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, OBSOLESCENCE, OBSOLESCENCE_COST, STORAGE_CAPACITY,
  OVERFLOW_COST, SALVAGE_VALUE, STAGE_RATES) = range(11)
+(RESOURCE_CAPACITY, CHANGEOVER_COST, CHANGEOVER_LOSS, RESOURCE_RATES) = range(4)
 # fmt: on
 PUSH, PULL = MODES.index("push"), MODES.index("pull")
 RULES = ("base_stock", "s_S", "r_nQ", "smoothed")
@@ -55,21 +59,22 @@ TOTALS_FIELDS = (
     "periods", "revenue", "costs", "discounted_profit", "demand", "shipped", "shipped_on_time", "lost", "orders",
     "orders_in_full", "ready", "on_hand", "owed", "in_process", "start", "order", "order_squared", "demand_squared",
     "cycles", "cycles_in_stock", "short", "shipped_late", "resilience",
-    "written_off",
+    "written_off", "changeovers", "resource_used",
 )  # fmt: skip
 (T_PERIODS, T_REVENUE, T_COSTS, T_DISCOUNTED_PROFIT, T_DEMAND, T_SHIPPED, T_SHIPPED_ON_TIME, T_LOST, T_ORDERS,
  T_ORDERS_IN_FULL, T_READY, T_ON_HAND, T_OWED, T_IN_PROCESS, T_START, T_ORDER, T_ORDER_SQUARED,
  T_DEMAND_SQUARED, T_CYCLES, T_CYCLES_IN_STOCK, T_SHORT, T_SHIPPED_LATE, T_RESILIENCE, T_WRITTEN_OFF,
- ) = range(len(TOTALS_FIELDS))  # fmt: skip
+ T_CHANGEOVERS, T_RESOURCE_USED) = range(len(TOTALS_FIELDS))  # fmt: skip
 BASES = ("installation", "echelon", "physical")
 INSTALLATION, ECHELON, PHYSICAL = range(3)
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
 AFFECTS_START, AFFECTS_ORDER, AFFECTS_TRANSIT, AFFECTS_RECEIPT = range(1, 5)
 HAS_ROOM, HOLDS, SCRAPS, BLOCKS = range(4)  # what a stage does when it is full
 OBSOLESCENCE_TERM, STORAGE_TERM = COST_TERMS.index("obsolescence"), COST_TERMS.index("storage")
+CHANGEOVER_TERM = COST_TERMS.index("changeover")
 # What an observation entry shows that is no row of the block; from a first code on they go downwards.
 TIME_LEFT, FIRST_FORECAST, FIRST_POSITION, FIRST_ECHELON, FIRST_TRANSIT = -1, -2, -1_000_000, -2_000_000, -3_000_000
-FIRST_AVAILABLE, FIRST_BOOKED = -4_000_000, -5_000_000
+FIRST_AVAILABLE, FIRST_BOOKED, FIRST_SETUP = -4_000_000, -5_000_000, -6_000_000
 
 STATE = {
     "on_hand": ON_HAND,
@@ -79,6 +84,7 @@ STATE = {
     "in_transit": IN_TRANSIT,
     "owed_by_age": OWED_BY_AGE,
     "stock_by_age": STOCK_BY_AGE,
+    "setup": SETUP,
 }
 FLOWS = {
     "demand": DEMAND,
@@ -95,6 +101,8 @@ FLOWS = {
     "shipped_late": SHIPPED_LATE,
     "written_off": WRITTEN_OFF,
     "overflow": OVERFLOW,
+    "changeovers": CHANGEOVERS,
+    "resource_used": RESOURCE_USED,
 }
 
 
@@ -124,18 +132,19 @@ class Vectors(NamedTuple):
 
 def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], dict[int, int]]:
     """Rows of each section of a block, and of its scratch, in their order."""
-    n, j, ages = len(network.stages), len(network.sources), sum(network.ages)
+    n, j, ages, r = len(network.stages), len(network.sources), sum(network.ages), len(network.resource_names)
     kept = {
         ON_HAND: n, OWED: n, PENDING: j, PIPELINE: sum(network.pipeline_rows), IN_TRANSIT: sum(network.order_delays),
-        OWED_BY_AGE: ages, STOCK_BY_AGE: sum(network.shelf_lives),
+        OWED_BY_AGE: ages, STOCK_BY_AGE: sum(network.shelf_lives), SETUP: r,
         DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j,
-        WRITTEN_OFF: n * network.writes_off, OVERFLOW: n * network.limits_storage, IN_PROCESS: j,
+        WRITTEN_OFF: n * network.writes_off, OVERFLOW: n * network.limits_storage, CHANGEOVERS: r,
+        RESOURCE_USED: r, IN_PROCESS: j,
         SHIPPED_LATE: ages, COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
     }  # fmt: skip
     scratch = {
         QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0, FORESEEN: n, POSITION: n, NEED: n,
-        FINAL: n, WANT: j, COUNTED: sum(network.book_rows) if any(network.counted_orders) else 0, SCRATCH: 6,
-        WORK_ROWS: 0,
+        FINAL: n, WANT: j, COUNTED: sum(network.book_rows) if any(network.counted_orders) else 0,
+        CLAIM: r, NEXT_SETUP: r, SCRATCH: 6, WORK_ROWS: 0,
     }  # fmt: skip
     return kept, scratch
 
@@ -180,13 +189,14 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
             lot.at_most_one, lot.gap is not None, BASES.index(source.basis), *place(position),
             cards is not None, *place(limited), source.review_period, source.review_offset, DISRUPTIONS.index(affects),
             k in network.disrupted_sources,
-            *place(list(network.counted_orders[k])),
+            *place(list(network.counted_orders[k])), network.resource_of[k],
         ]  # fmt: skip
         source_rates[k] = [
             source.capacity, lot.Q or 0, network.rounded(lot.gap or 0),
             source.max_order if lot.rule == "r_nQ" else whole(source.max_order), lot.adjust_time,
             whole(cards.limit) if cards else 0, source.unit_cost, source.fixed_cost, source.pipeline_holding_cost,
             source.shortfall_cost, source.spikes.threshold if source.spikes else 0,
+            source.resource_use,
         ]  # fmt: skip
         pipeline_row += network.pipeline_rows[k]
         transit_row += network.order_delays[k]
@@ -248,6 +258,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[TERMS] = len(network.cost_terms)
     head[WRITES_OFF], head[LIMITS_STORAGE] = network.writes_off, network.limits_storage
     head[SALVAGES] = any(stage.salvage_value for stage in network.stages.values())
+    head[RESOURCES] = len(network.resource_names)
     head[PAID_COUNT] = len(vectors.paid)
     head[TOLD_COUNT] = len(vectors.told)
     told = [term for part, whole, _ in vectors.told for term in (*part, *whole)]
@@ -272,6 +283,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         (WEIGHT, [units for _, units in lists]),
         (REQUIREMENT, network.requirements[:, list(network.markets)].ravel()),
         (BETA, network.requirements.ravel()),
+        (RESOURCE_RATE, np.ravel([list(vars(resource).values()) for resource in (network.resources or {}).values()])),
     ):
         head[where] = sum(map(len, rates))
         rates.append(np.asarray(values, dtype=float))
@@ -309,6 +321,12 @@ def stage(ints, i, field):
 def stage_rate(ints, rates, i, field):
     """One rate of a stage's record."""
     return rates[ints[STAGE_RATE] + i * STAGE_RATES + field]
+
+
+@compiled
+def resource_rate(ints, rates, r, field):
+    """One rate of a resource's record."""
+    return rates[ints[RESOURCE_RATE] + r * RESOURCE_RATES + field]
 
 
 # --- one period on one block ---------------------------------------------------------------------------------------
@@ -687,6 +705,13 @@ def within_capacity(ints, rates, rows, work, j, units):
         rate = np.floor(capacity) if whole else capacity
         for e in range(lanes):
             work[want, e] = min(rows[units, e], rate - rows[started, e])
+    r = source(ints, j, RESOURCE)
+    if r >= 0:
+        limit, use = resource_rate(ints, rates, r, RESOURCE_CAPACITY), source_rate(rates, j, RESOURCE_USE)
+        used = ints[RESOURCE_USED] + r
+        for e in range(lanes):
+            room = max(limit - rows[used, e], zero) / use
+            work[want, e] = min(work[want, e], np.floor(room) if whole else room)
 
 
 @compiled
@@ -706,6 +731,8 @@ def pass_downstream(ints, rates, rows, work, excluded, serving, received):
                         want = ints[WANT] + j
                         for e in range(lanes):
                             work[need, e] += per_unit * work[want, e]
+    if ints[RESOURCES]:
+        claim_resources(ints, rates, rows, work, excluded)
     for place in range(ints[N]):
         i = ints[ints[ORDER] + place]
         for j in range(stage(ints, i, SOURCE), stage(ints, i, END_SOURCE)):
@@ -717,6 +744,59 @@ def pass_downstream(ints, rates, rows, work, excluded, serving, received):
             final, on_hand = ints[FINAL] + i, ints[ON_HAND] + i
             for e in range(lanes):
                 work[final, e] = rows[on_hand, e]
+    for r in range(ints[RESOURCES]):
+        for e in range(lanes):
+            rows[ints[SETUP] + r, e] = work[ints[NEXT_SETUP] + r, e]
+
+
+@compiled
+def claim_resources(ints, rates, rows, work, excluded):
+    """Add up what is wanted of each resource in this event, and start from what each is set up for."""
+    lanes = rows.shape[1]
+    for r in range(ints[RESOURCES]):
+        for e in range(lanes):
+            work[ints[CLAIM] + r, e] = 0
+            work[ints[NEXT_SETUP] + r, e] = rows[ints[SETUP] + r, e]
+    for place in range(ints[N]):
+        i = ints[ints[ORDER] + place]
+        for j in range(stage(ints, i, SOURCE), stage(ints, i, END_SOURCE)):
+            r = source(ints, j, RESOURCE)
+            if r >= 0 and source(ints, j, MODE) != excluded:
+                use, want, claim = source_rate(rates, j, RESOURCE_USE), ints[WANT] + j, ints[CLAIM] + r
+                for e in range(lanes):
+                    work[claim, e] += use * work[want, e]
+
+
+@compiled
+def resource_share(ints, rates, rows, work, r, j, units):
+    """Cap units at what the resource has capacity for, after a changeover where source j needs one."""
+    lanes, zero, one, whole = rows.shape[1], rows.dtype.type(0), rows.dtype.type(1), ints[INTEGER] == 1
+    capacity, loss = resource_rate(ints, rates, r, RESOURCE_CAPACITY), resource_rate(ints, rates, r, CHANGEOVER_LOSS)
+    use, setup, used = source_rate(rates, j, RESOURCE_USE), ints[SETUP] + r, ints[RESOURCE_USED] + r
+    want, claim = ints[WANT] + j, ints[CLAIM] + r
+    for e in range(lanes):
+        left = max(capacity - rows[used, e] - (zero if rows[setup, e] == j else loss), zero)
+        room = left / use
+        if ints[PROPORTIONAL]:
+            scarce = work[claim, e] > left
+            fair = work[want, e] * left / (work[claim, e] if scarce else one)
+            fair = np.rint(fair) if whole else fair
+            room = min(room, fair if scarce else work[want, e])
+            work[claim, e] = max(work[claim, e] - use * work[want, e], zero)
+        work[units, e] = min(work[units, e], np.floor(room) if whole else room)
+
+
+@compiled
+def occupy(ints, rates, rows, work, r, j, units):
+    """Take what source j started from its resource, and the changeover that it needed."""
+    use, loss = source_rate(rates, j, RESOURCE_USE), resource_rate(ints, rates, r, CHANGEOVER_LOSS)
+    setup, next_setup, zero = ints[SETUP] + r, ints[NEXT_SETUP] + r, rows.dtype.type(0)
+    changeovers, used = ints[CHANGEOVERS] + r, ints[RESOURCE_USED] + r
+    for e in range(rows.shape[1]):
+        changed = (work[units, e] > 0) & (rows[setup, e] != j)
+        rows[changeovers, e] += changed
+        rows[used, e] = rows[used, e] + use * work[units, e] + (loss if changed else zero)
+        work[next_setup, e] = j if changed else work[next_setup, e]
 
 
 @compiled
@@ -737,12 +817,17 @@ def start(ints, rates, rows, work, j, ordered, received):
             on_hand = ints[ON_HAND] + m
             for e in range(lanes):
                 work[units, e] = min(work[units, e], rows[on_hand, e] / per_unit)
+    r = source(ints, j, RESOURCE)
+    if r >= 0:
+        resource_share(ints, rates, rows, work, r, j, units)
     if ints[INTEGER]:
         for e in range(lanes):
             work[units, e] = np.floor(work[units, e])
     else:
         for e in range(lanes):
             work[units, e] = work[units, e] if work[units, e] > tolerance else zero
+    if r >= 0:
+        occupy(ints, rates, rows, work, r, j, units)
     for link in range(source(ints, j, LINK), source(ints, j, END_LINK)):
         on_hand, per_unit = ints[ON_HAND] + ints[ints[LISTED] + link], rates[ints[WEIGHT] + link]
         for e in range(lanes):
@@ -924,6 +1009,9 @@ def charge(ints, rates, rows, clock, periods):
         for i in range(ints[N]):
             term, rate = ints[ints[COST_ROWS] + STORAGE_TERM], stage_rate(ints, rates, i, OVERFLOW_COST)
             add(rows, term, rate, ints[OVERFLOW] + i)
+    for r in range(ints[RESOURCES]):
+        term, rate = ints[ints[COST_ROWS] + CHANGEOVER_TERM], resource_rate(ints, rates, r, CHANGEOVER_COST)
+        add(rows, term, rate, ints[CHANGEOVERS] + r)
     if ints[SALVAGES]:
         for i in range(ints[N]):
             rate, on_hand = stage_rate(ints, rates, i, SALVAGE_VALUE), ints[ON_HAND] + i
@@ -1192,6 +1280,11 @@ def look(ints, rates, scales, rows, work, clock, outside, seen, first):
         if what == TIME_LEFT:
             for e in range(clock.size):
                 work[shown, e] = (periods - clock[e]) / periods
+        elif what <= FIRST_SETUP:
+            j = FIRST_SETUP - what
+            setup = ints[SETUP] + source(ints, j, RESOURCE)
+            for e in range(clock.size):
+                work[shown, e] = 1 if rows[setup, e] == j else 0
         elif what <= FIRST_BOOKED:
             cut(outside, first, ints[OUTSIDE_BOOKED] + FIRST_BOOKED - what, clock, work, shown)
         elif what <= FIRST_AVAILABLE:
@@ -1325,6 +1418,8 @@ def tally(ints, rates, rows, work, totals, clock, discount):
         (T_ORDER, ints[ORDERED], ints[J]),
         (T_SHIPPED_LATE, ints[SHIPPED_LATE], ints[COSTS] - ints[SHIPPED_LATE]),
         (T_WRITTEN_OFF, ints[WRITTEN_OFF], ints[OVERFLOW] - ints[WRITTEN_OFF]),
+        (T_CHANGEOVERS, ints[CHANGEOVERS], ints[RESOURCES]),
+        (T_RESOURCE_USED, ints[RESOURCE_USED], ints[RESOURCES]),
     ):
         sum_up(rows, row, totals, total_row(ints, field), count, clock, warm_up, everywhere)
     sum_squares(rows, ints[ORDERED], totals, total_row(ints, T_ORDER_SQUARED), ints[J], clock, warm_up, everywhere)

@@ -46,6 +46,7 @@ COMMON_COST_TERMS = ("holding", "pipeline", "backorder", "lost_sale", "productio
 FEATURE_COST_TERMS: dict[str, Callable[[Network], bool]] = {  # further terms, and which networks have them
     "obsolescence": lambda network: network.writes_off,
     "storage": lambda network: network.limits_storage,
+    "changeover": lambda network: bool(network.resources),
 }
 COST_TERMS = (*COMMON_COST_TERMS, *FEATURE_COST_TERMS)
 POINT_WORDS = ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
@@ -159,10 +160,31 @@ class Spikes(Settings):
 
 
 @dataclass(frozen=True)
+class Resource(Settings):
+    """What several sources run on, such as a line: `capacity` per period, shared by them all.
+
+    It is set up for one source at a time, at first for the first one in stage order that uses it. In each event the
+    source it is set up for goes first; each other source that starts anything costs a changeover, `changeover_cost` in
+    money and `changeover_loss` of the period's capacity; the last one in stage order is what it is set up for then.
+    """
+
+    capacity: float = setting(number(above=0))
+    changeover_cost: float = setting(_money, 0)
+    changeover_loss: float = setting(number(0), 0)
+
+    def examine(self):
+        if self.changeover_loss >= self.capacity:
+            raise InputError(
+                "changeover_loss", f"{self.changeover_loss} leaves nothing of capacity {self.capacity}; give less"
+            )
+
+
+@dataclass(frozen=True)
 class Source(Settings):
     """One way to replenish a stage: `inputs` per unit made, from upstream stages or (none) from outside.
 
     `advance_position` has a trigger take orders due within so many periods off its position; `spikes` only large ones.
+    A source that runs on a `resource` of the network takes `resource_use` of its capacity for each unit started.
     """
 
     mode: str | None = setting(optional(choice(*MODES)), None)
@@ -186,6 +208,8 @@ class Source(Settings):
     disruption: Disruption | None = setting(optional(record(Disruption)), None)
     advance_position: int = setting(_periods, 0)
     spikes: Spikes | None = setting(optional(record(Spikes)), None)
+    resource: str | None = setting(optional(text), None)
+    resource_use: float = setting(number(above=0), 1)
 
     def __post_init__(self):
         if self.inputs is None:
@@ -216,6 +240,8 @@ class Source(Settings):
             raise InputError(
                 "over", f"{list(self.over)} does not go with basis {self.basis}; leave it out, or use basis: physical"
             )
+        if self.resource is None and self.resource_use != 1:
+            raise InputError("resource_use", f"{self.resource_use} of nothing; state a resource, or leave it out")
         if self.order_delay and self.mode == "push":
             raise InputError(
                 "order_delay", f"{self.order_delay} is refused on a push source; leave it out, or use mode: pull"
@@ -756,6 +782,7 @@ class Network(Settings):
     """
 
     stages: Mapping[str, Stage] = setting(mapping(record(Stage)))
+    resources: Mapping[str, Resource] | None = setting(optional(mapping(record(Resource))), None)
     families: Mapping[str, Family] | None = setting(optional(mapping(record(Family))), None)
     demand_correlation: float | tuple[tuple[float, ...], ...] | None = setting(optional(_correlation), None)
     name: str = setting(text, "network")
@@ -848,6 +875,7 @@ class Network(Settings):
         if not self.markets:
             raise InputError("stages", "no stage has a market; give at least one stage a market")
         self._examine_families()
+        self._examine_resources()
         self.correlation  # noqa: B018  refuses a matrix that is none
         self.stage_order  # noqa: B018  refuses a cycle
         for j, source in enumerate(self.sources):
@@ -868,6 +896,33 @@ class Network(Settings):
                     if self.requirements[self.source_stage[j], self.stage_names.index(stage)] == 0:
                         own = self.stage_names[self.source_stage[j]]
                         raise InputError(f"{where}.{field}", f"{stage!r} is not downstream of {own!r}; leave it out")
+
+    def _examine_resources(self) -> None:
+        used = {source.resource for source in self.sources}
+        for name, resource in (self.resources or {}).items():
+            if name not in used:
+                raise InputError(
+                    f"resources.{name}", "no source runs on it; name it as a source's resource, or remove it"
+                )
+            if self.units == "integer":
+                for key in ("capacity", "changeover_loss"):
+                    _require_whole(f"resources.{name}.{key}", getattr(resource, key))
+
+    def _examine_resource(self, source: Source) -> None:
+        resources = self.resources or {}
+        if source.resource is None:
+            return
+        if source.resource not in resources:
+            hint = suggest(source.resource, resources) if resources else "state resources: {name: {capacity: ...}}"
+            raise InputError("resource", f"{source.resource!r} is no resource of the network; {hint}")
+        if self.units == "integer":
+            _require_whole("resource_use", source.resource_use)
+            resource = resources[source.resource]
+            left = resource.capacity - resource.changeover_loss
+            if source.resource_use > left:
+                raise InputError(
+                    "resource_use", f"{source.resource_use} is more than the {left} that a changeover leaves; give less"
+                )
 
     def _examine_families(self) -> None:
         members: dict[str, str] = {}
@@ -903,6 +958,7 @@ class Network(Settings):
             for stage in stages or ():
                 if stage not in self.stages:
                     raise InputError(field, f"{stage!r} is no stage; {suggest(stage, self.stages)}")
+        self._examine_resource(source)
         if name in source.inputs:
             raise InputError("inputs", f"{name!r} needs itself; a network has no cycles, so leave it out")
         if source.mode is None and self.decoupling_point is None:
@@ -990,6 +1046,24 @@ class Network(Settings):
     def pipeline_rows(self) -> tuple[int, ...]:
         """Rows of each source's pipeline: what is due in 0 to lead_time periods."""
         return tuple(source.lead_time + 1 for source in self.sources)
+
+    @cached_property
+    def resource_names(self) -> tuple[str, ...]:
+        """Names of the R resources, as declared."""
+        return tuple(self.resources or ())
+
+    @cached_property
+    def resource_of(self) -> tuple[int, ...]:
+        """Resource index of each source; -1 where it runs on none."""
+        return tuple(
+            -1 if source.resource is None else self.resource_names.index(source.resource) for source in self.sources
+        )
+
+    @cached_property
+    def resource_users(self) -> tuple[tuple[int, ...], ...]:
+        """For each resource, the sources that run on it, in stage order, then declaration order."""
+        ordered = [j for i in self.stage_order for j in self.sources_of[i]]
+        return tuple(tuple(j for j in ordered if self.resource_of[j] == r) for r in range(len(self.resource_names)))
 
     @cached_property
     def shelf_lives(self) -> tuple[int, ...]:

@@ -42,6 +42,8 @@ class View:
         Per source, units received in 0, 1, ... periods.
     stock_by_age : list of ndarray [shelf_life, B]
         Per stage, units on hand received 0, 1, ... periods ago; without rows where stock does not age.
+    setup : ndarray [R, B]
+        Index of the source that each resource is set up for.
     inventory_position, echelon_inventory_position : ndarray [N, B]
         As the dynamics define them.
     backorders_by_age : ndarray [sum of ages, B]
@@ -80,6 +82,10 @@ class View:
     def pipeline(self) -> list[Array]:
         ends = list(accumulate(self.network.pipeline_rows, initial=0))
         return [self._state.pipeline[first:end] for first, end in pairwise(ends)]
+
+    @property
+    def setup(self) -> Array:
+        return self._state.setup
 
     @cached_property
     def stock_by_age(self) -> list[Array]:
@@ -192,6 +198,18 @@ BLOCKS: dict[str, Block] = {
         lambda network: np.repeat(bounds.stock_scale(network), network.shelf_lives),
         lambda view: view._state.stock_by_age,
     ),
+    "setup": Block(
+        lambda network: [
+            f"{resource}.{network.source_names[j]}"
+            for resource, users in zip(network.resource_names, network.resource_users, strict=True)
+            for j in users
+        ],
+        lambda network: np.ones(sum(map(len, network.resource_users))),
+        lambda view: np.reshape(
+            [view.setup[r] == j for r, users in enumerate(view.network.resource_users) for j in users],
+            (-1, len(view.period)),
+        ),
+    ),
     "in_process": Block(_sources, _source_scale, lambda view: view.in_process),
     "pending": Block(_sources, _source_scale, lambda view: view.pending),
     "in_transit": Block(_sources, _source_scale, lambda view: view.in_transit),
@@ -233,6 +251,7 @@ STANDARD_BLOCKS = (
     "pipeline",
     "pending",
     "in_transit",
+    "setup",
     "last_demand",
     "booked",
     "forecast",
@@ -285,6 +304,8 @@ def standard_blocks(network: Network) -> tuple[str, ...]:
         idle.add("pending")
     if not any(network.order_delays):
         idle.add("in_transit")
+    if all(len(users) < 2 for users in network.resource_users):
+        idle.add("setup")
     if not any(network.shelf_lives):
         idle.add("stock_by_age")
     if all(market.waiting_share == 0 for market in network.markets.values()):

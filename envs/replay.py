@@ -41,10 +41,13 @@ class History:
         Units by source: requests (push) or orders (pull), starts, receipts, and what had not started.
     written_off, overflow : ndarray [T, N], or [T, 0] where no stage states what brings them about
         Units that left the stock unused, and units that storage had no room for.
+    changeovers, resource_used : ndarray [T, R]
+        Changeovers of each resource, and the capacity taken of it.
     """
 
     stage_names: tuple[str, ...]
     source_names: tuple[str, ...]
+    resource_names: tuple[str, ...]
     total_cost: np.ndarray
     revenue: np.ndarray
     cost: dict[str, np.ndarray]
@@ -59,6 +62,8 @@ class History:
     shortfall: np.ndarray
     written_off: np.ndarray
     overflow: np.ndarray
+    changeovers: np.ndarray
+    resource_used: np.ndarray
 
     def to_pandas(self) -> Any:
         """Return one row per period, with columns such as ``on_hand.phone`` and ``cost.holding``."""
@@ -69,6 +74,7 @@ class History:
         for names, fields in (
             (self.stage_names, ("demand", "shipped", "lost", "on_hand", "owed", "written_off", "overflow")),
             (self.source_names, ("order", "start", "receipt", "shortfall")),
+            (self.resource_names, ("changeovers", "resource_used")),
         ):
             columns |= {
                 f"{field}.{name}": values
@@ -140,10 +146,12 @@ def replay(
         periods.append(record)
     cost = {term: np.array([p["cost"][term] for p in periods]) for term in network.cost_terms}
     told = ("demand", "shipped", "lost", "on_hand", "owed", "written_off", "overflow")
-    rows = {key: len(getattr(world.flows, key)) for key in (*told, "order", "start", "receipt", "shortfall")}
+    told += ("order", "start", "receipt", "shortfall", "changeovers", "resource_used")
+    rows = {key: len(getattr(world.flows, key)) for key in told}
     return History(
         stage_names=network.stage_names,
         source_names=network.source_names,
+        resource_names=network.resource_names,
         total_cost=np.sum(list(cost.values()), axis=0),
         revenue=np.array([p["revenue"] for p in periods]),
         cost=cost,

@@ -488,6 +488,51 @@ def test_a_correlation_needs_two_demands_that_are_drawn():
     assert_told(caught.value, "network.demand_correlation", ("stated or replayed has no part", "put 0 there"))
 
 
+# --- resources: Network.from_dict ------------------------------------------------------------------------------------
+
+# Two products on one line, in integer units.
+SHARING = {
+    "decoupling_point": "market",
+    "resources": {"line": {"capacity": 10, "changeover_cost": 5, "changeover_loss": 2}},
+    "stages": {
+        "cola": {"sources": [{"resource": "line", "resource_use": 2}], "market": {}},
+        "soda": {"sources": [{"resource": "line"}], "market": {}},
+    },
+}
+COLAS, LINE = "stages.cola.sources.0", "resources.line"
+
+RESOURCES = [
+    # (what is broken, place, value, words...)
+    ("a resource that is a number", LINE, 10, "10 is not a mapping", "give keys such as capacity"),
+    ("a resource without capacity", f"{LINE}.capacity", GONE, "missing", "state it"),
+    ("a resource of no capacity", f"{LINE}.capacity", 0, "0 is out of range", "above 0"),
+    ("a resource without end", f"{LINE}.capacity", math.inf, "inf is not finite", "give a number"),
+    ("half a unit of capacity", f"{LINE}.capacity", 10.5, "10.5 is not whole", "units: real"),
+    ("a negative cost", f"{LINE}.changeover_cost", -1, "-1 is out of range", "at least 0"),
+    ("a changeover that takes all", f"{LINE}.changeover_loss", 10, "10 leaves nothing of capacity 10", "give less"),
+    ("half a unit lost", f"{LINE}.changeover_loss", 1.5, "1.5 is not whole", "units: real"),
+    ("an unknown key of a resource", f"{LINE}.changeover", 1, "unknown key", "did you mean 'changeover_"),
+    ("a resource nobody uses", "resources.oven", {"capacity": 4}, "no source runs on it", "remove it"),
+    ("an unknown resource", f"{COLAS}.resource", "lin", "'lin' is no resource", "did you mean 'line'?"),
+    ("no resources at all", f"resources -> {COLAS}.resource", GONE, "'line' is no resource", "state resources"),
+    ("a use of nothing", f"{COLAS} + .resource_use", {"resource_use": 2}, "2 of nothing", "state a resource"),
+    ("a use of 0", f"{COLAS}.resource_use", 0, "0 is out of range", "above 0"),
+    ("half a unit used", f"{COLAS}.resource_use", 1.5, "1.5 is not whole", "units: real"),
+    ("more than a changeover leaves", f"{COLAS}.resource_use", 9, "9 is more than the 8", "give less"),
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    by_name([(name, place, value, words) for name, place, value, *words in RESOURCES]),
+)
+def test_resources_are_refused(place, value, words):
+    Network.from_dict(SHARING)
+    with pytest.raises(InputError) as caught:
+        Network.from_dict(broken(SHARING, place, value))
+    assert_told(caught.value, re.sub(r"\.(\d+)", r"[\1]", f"network.{field_of(place)}"), words)
+
+
 # --- another decoupling point: Network.with_decoupling_point ---------------------------------------------------------
 
 POINTS = [

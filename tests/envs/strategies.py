@@ -103,6 +103,7 @@ def networks(draw: st.DrawFn, units: str | None = None, allocation: str | None =
             ahead = any("order_lead" in stages[stage].get("market", {}) for stage in asking)
             if ahead and source["basis"] != "physical" and source.get("mode") != "push" and draw(st.booleans()):
                 source |= draw(_counted(units))
+    resources = draw(_resources(units, stages)) if draw(st.integers(0, 2)) == 0 else {}
     mapping = {
         "sequence": list(draw(st.sampled_from(list(SEQUENCES.values())))),
         "units": units,
@@ -111,6 +112,8 @@ def networks(draw: st.DrawFn, units: str | None = None, allocation: str | None =
         "allocation": allocation or draw(st.sampled_from(["proportional", "priority"])),
         "stages": {name: stages[name] for name in draw(st.permutations(names))},
     }
+    if resources:
+        mapping["resources"] = resources
     if mode == "implied":
         mapping["decoupling_point"] = draw(st.sampled_from(["supply", "market", *names]))
     if mode == "mixed" and draw(st.booleans()):
@@ -140,6 +143,26 @@ def _amount(units: str, low: int = 0, high: int = 30) -> st.SearchStrategy[float
         if units == "integer"
         else st.integers(1000 * low, 1000 * high).map(lambda thousandths: thousandths / 1000)
     )
+
+
+@st.composite
+def _resources(draw: st.DrawFn, units: str, stages: dict[str, Any]) -> dict[str, Any]:
+    """Let some sources run on one or two resources; return these."""
+    resources = {}
+    for source in (source for stage in stages.values() for source in stage["sources"]):
+        name = draw(st.sampled_from([None, "line", "line", "oven"]))
+        if name is not None:
+            source["resource"] = name
+            source["resource_use"] = draw(st.sampled_from([1, 1, 2, 3] if units == "integer" else [1, 1, 2, 0.5]))
+            resources[name] = None
+    for name in resources:
+        loss = draw(st.one_of(st.just(0), _amount(units, high=5)))
+        resources[name] = {
+            "capacity": loss + 3 + draw(_amount(units)),
+            "changeover_cost": draw(st.integers(0, 4)),
+            "changeover_loss": loss,
+        }
+    return resources
 
 
 @st.composite

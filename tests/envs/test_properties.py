@@ -228,6 +228,21 @@ def capacity_is_kept(network: Network, period: Period, available: np.ndarray, cl
         assert period.flows.start[j, 0] <= (np.floor(rate) if network.units == "integer" else rate + close)
 
 
+def resources_are_shared(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """No more is taken of a resource than it has, for starts and changeovers, and it runs on what it was set up for."""
+    before, flows, after = period.before, period.flows, period.after
+    for r, (resource, users) in enumerate(zip((network.resources or {}).values(), network.resource_users, strict=True)):
+        used, changeovers = flows.resource_used[r, 0], flows.changeovers[r, 0]
+        taken = sum(network.sources[j].resource_use * flows.start[j, 0] for j in users)
+        assert used <= resource.capacity + close
+        assert abs(used - taken - resource.changeover_loss * changeovers) <= close
+        started = {j for j in users if flows.start[j, 0] > 0}
+        assert after.setup[r, 0] in {before.setup[r, 0], *started}
+        assert changeovers >= len(started - {before.setup[r, 0]})
+        twice = sum(network.modes[j] == "mixed" or network.modes[j] == "push" for j in started)
+        assert changeovers <= len(started) + twice
+
+
 def orders_are_capped(network: Network, period: Period, available: np.ndarray, close: float) -> None:
     """A pull order keeps to max_order, whole lots, review periods and order disruptions."""
     for j, (source, mode) in enumerate(zip(network.sources, network.modes, strict=True)):
@@ -264,7 +279,7 @@ def cards_are_kept(network: Network, period: Period, available: np.ndarray, clos
 def no_source_idles(network: Network, period: Period, available: np.ndarray, close: float) -> None:
     """By priority, a pull source that leaves orders waiting has no capacity left, or lacks an input."""
     for j, source in enumerate(network.sources):
-        if network.modes[j] == "pull" and network.allocation == "priority":
+        if network.modes[j] == "pull" and network.allocation == "priority" and source.resource is None:
             least = 1 if network.units == "integer" else 1e-8 + close
             share = available[j] if source.disruption is None or source.disruption.affects == "start" else 1
             rate = source.capacity * share if share else 0
@@ -286,6 +301,7 @@ LAWS = (
     lead_times_are_kept,
     requests_are_conserved,
     capacity_is_kept,
+    resources_are_shared,
     orders_are_capped,
     cards_are_kept,
     no_source_idles,
@@ -476,6 +492,7 @@ def test_full_availability_is_none_recorded(case):
 def test_the_order_of_stages_is_nothing_but_a_priority(case, random):
     """With proportional allocation, in integer units, the stages may be declared in any order."""
     mapping, plan = case
+    _without_resources(mapping)
     network = Network.from_dict(mapping)
     names = list(mapping["stages"])
     random.shuffle(names)
@@ -497,10 +514,19 @@ def test_the_order_of_stages_is_nothing_but_a_priority(case, random):
         np.testing.assert_array_equal(one[name][:, source], other[name], err_msg=name)
 
 
+def _without_resources(mapping: dict[str, Any]) -> None:
+    """Let every source run for itself: shares of a resource are given in stage order, and rounded."""
+    mapping.pop("resources", None)
+    for source in (source for stage in mapping["stages"].values() for source in stage["sources"]):
+        source.pop("resource", None)
+        source.pop("resource_use", None)
+
+
 @hunt(40)
 @given(cases(units="integer"))
 def test_a_single_user_takes_all_it_can_by_either_allocation(case):
     mapping, plan = case
+    _without_resources(mapping)
     for entry in mapping["stages"].values():  # a chain: every stage draws on none but the one declared before it
         for source in entry["sources"]:
             for key in ("inputs", "over", "advance_position", "spikes"):
@@ -523,6 +549,7 @@ QUANTITIES = {
     "capacity",
     "max_order",
     "storage_capacity",
+    "changeover_loss",
     "limit",
     "gap",
     "Q",
@@ -548,7 +575,7 @@ def test_real_units_may_be_any_unit(case):
     one = columns(play(Network.from_dict(mapping), plan))
     other = columns(play(Network.from_dict(quarters(mapping)), scaled))
     for name in one:
-        expected = one[name] if name == "after.period" else 4 * one[name]
+        expected = one[name] if name in ("after.period", "after.setup", "changeovers") else 4 * one[name]
         scale = max(1.0, float(np.max(expected, initial=0)))
         np.testing.assert_allclose(other[name], expected, rtol=0, atol=1e-9 * scale, err_msg=name)
 
