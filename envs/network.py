@@ -702,6 +702,8 @@ class Stage(Settings):
     finds room. Each such unit costs `overflow_cost`, held and blocked ones in every period. Each unit written off, for
     whatever reason, costs `obsolescence_cost`. What is left after the last period of an episode earns `salvage_value` a
     unit, or costs it where it is negative.
+
+    Agents see the stage as it was `information_delay` periods ago; where it states none, the network's counts.
     """
 
     initial_on_hand: float = setting(_units, 0)
@@ -714,6 +716,7 @@ class Stage(Settings):
     overflow: str = setting(choice(*OVERFLOWS), "hold")
     overflow_cost: float = setting(_money, 0)
     salvage_value: float = setting(number(), 0)
+    information_delay: int | None = setting(optional(_periods), None)
     sources: tuple[Source, ...] = setting(records(Source), ())
     market: Market | None = setting(optional(record(Market)), None)
 
@@ -782,6 +785,7 @@ class Network(Settings):
     """
 
     stages: Mapping[str, Stage] = setting(mapping(record(Stage)))
+    information_delay: int = setting(_periods, 0)
     resources: Mapping[str, Resource] | None = setting(optional(mapping(record(Resource))), None)
     families: Mapping[str, Family] | None = setting(optional(mapping(record(Family))), None)
     demand_correlation: float | tuple[tuple[float, ...], ...] | None = setting(optional(_correlation), None)
@@ -1046,6 +1050,14 @@ class Network(Settings):
     def pipeline_rows(self) -> tuple[int, ...]:
         """Rows of each source's pipeline: what is due in 0 to lead_time periods."""
         return tuple(source.lead_time + 1 for source in self.sources)
+
+    @cached_property
+    def information_delays(self) -> tuple[int, ...]:
+        """Periods after which agents see what happened at each stage."""
+        return tuple(
+            self.information_delay if stage.information_delay is None else stage.information_delay
+            for stage in self.stages.values()
+        )
 
     @cached_property
     def resource_names(self) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from pushpull.envs.actions import ActionSpace, decode
 from pushpull.envs.backends import to_numpy
 from pushpull.envs.checks import InputError, choice
 from pushpull.envs.exogenous import Traces
+from pushpull.envs.information import Report, shown
 from pushpull.envs.network import Network
 from pushpull.envs.observations import View
 
@@ -114,17 +115,18 @@ def rollout(
     )
     periods, _, batch = demand.shape
     space, state = ActionSpace(network), dynamics.initial_state(xp, network, batch, **kind)
-    last_demand = torch.zeros_like(demand[0])
+    reports = [Report(state, torch.zeros_like(demand[0]))] * (1 + max(network.information_delays))
     charged, earned, moved = [], [], []
     for t in range(periods):
-        view = View(network, state, periods, None, last_demand, forecast[t], available[t], booked[t], xp)
+        known = shown(xp, network, reports)
+        view = View(network, known.state, periods, None, known.last_demand, forecast[t], available[t], booked[t], xp)
         action = _rows(space, _examined(space, policy(view), like=state.on_hand))
         outside = dynamics.Exogenous(demand[t], available[t], forecast[t, 0], booked[t], booked_after[t])
         state, flows = dynamics.step(xp, network, state, outside, action)
         charged.append(accounting.costs(xp, network, flows))
         earned.append(accounting.revenue(network, flows, t == periods - 1))
         moved.append(flows)
-        last_demand = demand[t]
+        reports = [Report(state, demand[t]), *reports[:-1]]
     costs = {term: torch.stack([cost[term] for cost in charged]) for term in network.cost_terms}
     return Rollout(costs, torch.stack(earned), moved, state)
 

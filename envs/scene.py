@@ -53,7 +53,7 @@ class Scene:
     def of(cls, task: Task) -> Scene:
         """Copy what a picture needs from environment 0 of a task."""
         engine = task.engine
-        view, started = engine.view(), engine.clock[0] > 0
+        view, started = engine.live_view(), engine.clock[0] > 0
         cost = sum(float(term[0]) for term in engine.costs.values()) if started else 0.0
         return cls(
             network=task.network,

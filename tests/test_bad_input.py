@@ -99,7 +99,7 @@ NETWORKS = [
     ("a stage named 4 and one named '4'", "stages + .4", {4: {}, "4": {}}, "named twice", "rename one"),
     ("a stage with a reserved name", "stages.supply", {"sources": [{}]}, "'supply'", "rename"),
     # keys
-    ("unknown key", "sequnce", [], "unknown key", "did you mean 'sequence'?"),
+    ("unknown key", "sequnce", [], "unknown key", "did you mean 'sequence'"),
     ("unknown key of a source", f"{PLANT}.leadtime", 2, "unknown key", "mean 'lead_time'?"),
     ("unknown key without a near one", f"{PLANT}.xyz", 2, "unknown key", "valid: mode, inputs"),
     ("yes for a key", f"{PLANT}.True", 2, "unknown key", "valid: mode, inputs"),
@@ -391,6 +391,11 @@ NETWORKS = [
     ),
     ("salvage without an end", "stages.shop.salvage_value", 2, "2 needs an end", "horizon_is_real: true"),
     ("salvage in words", "stages.shop.salvage_value", "half", "'half' is not a number", "give a number"),
+    # late information
+    ("a network that reports early", "information_delay", -1, "-1 is out of range", "at least 0"),
+    ("half a period late", "information_delay", 0.5, "0.5 is not whole", "whole number"),
+    ("a stage that reports early", "stages.shop.information_delay", -2, "-2 is out of range", "at least 0"),
+    ("a stage that reports at its leisure", "stages.shop.information_delay", "late", "'late' is not a number", "whole"),
     # integer units
     ("half an input", f"{SHOP}.inputs.plant", 1.5, "1.5 is not whole", "units: real"),
     ("half a unit due", f"{PLANT}.initial_pipeline + [0]", [0.5], "0.5 is not", "units: real"),

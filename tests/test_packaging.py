@@ -39,7 +39,7 @@ LAYERS = (
     ("dynamics",),
     ("resilience",),
     ("kernel",),
-    ("accounting",),
+    ("accounting", "information"),
     ("actions", "observations", "rewards"),
     ("rules",),
     ("array_world", "compiled_world"),
