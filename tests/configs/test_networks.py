@@ -34,6 +34,7 @@ OURS = (
     "fashion",
     "marketing_channel",
     "mid_size",
+    "pharma",
     "postponement",
     "retail",
     "retail_catalogue",
