@@ -7,6 +7,7 @@ checked beside the agents.
 
 import itertools
 import re
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +39,7 @@ OURS = (
     "postponement",
     "retail",
     "retail_catalogue",
+    "semiconductor",
     "small_business",
 )
 # Files that state the mode of every source, because another program fixes it; a decoupling point changes nothing there.
@@ -117,11 +119,13 @@ def test_random_actions_leave_whole_stocks_that_are_never_negative(name, point):
     generator = np.random.default_rng(7)
     scale = rates(network).mean(axis=1)[list(network.source_stage), None]
     moved = np.zeros(len(scale))
+    told = [field.name for field in fields(dynamics.Exogenous) if field.name != "forecast"]
+    traces = {field: getattr(world, field) for field in told if getattr(world, field) is not None}
     state = dynamics.initial_state(np, network, batch, dtype=np.float64)
     for t in range(periods):
         quantity = scale * generator.uniform(-1, 4, (len(scale), batch))
         threshold = scale * generator.uniform(-1, 10, (len(scale), batch))
-        outside = dynamics.Exogenous(world.demand[t])
+        outside = dynamics.Exogenous(**{field: trace[t] for field, trace in traces.items()})
         state, flows = dynamics.step(np, network, state, outside, dynamics.Action(quantity, threshold))
         for field in ("on_hand", "owed", "pending", "pipeline", "in_transit"):
             units = getattr(state, field)
