@@ -22,13 +22,15 @@ SEEN = ("on_hand", "backorders", "pending", "in_process", "in_transit", "invento
 
 def late(name: str, delay: int, **stages: int) -> Network:
     """Return a library network whose stages report late, some of them by a delay of their own."""
-    mapping = load_network(name).to_dict() | {"information_delay": delay}
+    mapping: dict[str, Any] = load_network(name).to_dict() | {"information_delay": delay}
     for stage, own in stages.items():
         mapping["stages"][stage]["information_delay"] = own
     return Network.from_dict(mapping)
 
 
-def played(network: Network, backend: str, periods: int = 12) -> tuple[Engine, list[View], list[np.ndarray], list[Any]]:
+def played(
+    network: Network, backend: str, periods: int = 12
+) -> tuple[Engine, list[dict[str, np.ndarray]], list[np.ndarray], list[Any]]:
     """Return the views, observations and costs of an engine under actions that see nothing."""
     engine = Engine(network, 3, backend=backend)
     engine.reset(4)

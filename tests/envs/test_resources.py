@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def line(line: dict[str, Any], *sources: dict[str, Any], **network: Any) -> Netw
     return Network.from_dict({"allocation": "priority", "resources": {"line": line}, "stages": stages, **network})
 
 
-def play(network: Network, actions: list[list[float]], backend: str, demand: Any = None) -> History:
+def play(network: Network, actions: Sequence[Sequence[float]], backend: str, demand: Any = None) -> History:
     return replay(network, actions, demand or [{}] * len(actions), backend=backend)
 
 
