@@ -94,6 +94,14 @@ def test_the_best_heuristic_is_the_one_that_is_stated_and_reaches_its_fill_rate(
         assert name == best or paired_difference(rival["profit"], stated["profit"][:50]).low <= 0, name
 
 
+def test_the_page_of_networks_says_what_the_files_say():
+    page = (FOLDER.parents[1] / "docs" / "networks.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if line.startswith("| `")]
+    found = {row[1].strip("`"): (int(row[3]), row[-2]) for row in rows}
+    stated = {path.stem: " ".join(STATED.findall(path.read_text())[0]) for path in FILES}
+    assert found == {name: (len(NETWORKS[name].stages), stated[name]) for name in NETWORKS}
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_network_comes_back_from_its_mapping(name):
     assert Network.from_dict(NETWORKS[name].to_dict()) == NETWORKS[name]
