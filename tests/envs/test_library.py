@@ -49,7 +49,7 @@ def test_file_of_a_user_finds_the_trace_beside_it(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("electronic", "'electronic' is not in the library; did you mean 'electronics'?"),  # a slip of the pen
+        ("posponement", "'posponement' is not in the library; did you mean 'postponement'?"),  # a slip of the pen
         ("electronics.yml", "no file 'electronics.yml'"),  # a file name is a path, even where the name is known
         ("configs/network/retail", "is not in the library"),  # a path without its ending
         ("../network/retail", "is not in the library"),  # a name does not climb out of the folder

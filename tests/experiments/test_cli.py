@@ -63,7 +63,7 @@ def test_help_shows_the_values_that_were_typed(pushpull):
         (["compare", "reward=profits"], "reward: 'profits' is unknown; did you mean 'profit'"),
         (["train", "observation=position"], "observation: 'position' is unknown; did you mean 'positions'"),
         # networks
-        (["show", "network=electronic"], "network: 'electronic' is not in the library; did you mean 'electronics'"),
+        (["show", "network=posponement"], "network: 'posponement' is not in the library; did you mean 'postponement'"),
         (["show", "network=none.yaml"], "network: no file 'none.yaml'"),
         (["show", "network.stages.bord.holding_cost=1"], "network.stages.bord: no such stage; did you mean 'board'"),
         (["show", "network.stages.board.holding=1"], "network.stages.board.holding: unknown key; did you mean"),
