@@ -38,6 +38,8 @@ def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
     if network.resources:
         rates = [resource.changeover_cost for resource in network.resources.values()]
         charged["changeover"] = _charge(rates, flows.changeovers)
+    if network.returning:
+        charged["returns"] = _charge([returns.cost for returns in network.returning.values()], flows.came_back)
     return charged
 
 
@@ -94,6 +96,7 @@ class Totals:
     written_off: np.ndarray  # [N, B] units; no rows where no stage writes off
     changeovers: np.ndarray  # [R, B]
     resource_used: np.ndarray  # [R, B] capacity
+    returned: np.ndarray  # [2 per market with returns, B] units shipped that come back, late and defective
 
 
 PER_SOURCE = ("in_process", "start", "order", "order_squared")
@@ -107,6 +110,7 @@ def no_totals(network: Network, batch: int) -> Totals:
     rows |= {name: (len(network.sources),) for name in PER_SOURCE}
     rows["shipped_late"] = (sum(network.ages),)
     rows["resilience"] = (resilience.rows(network),)
+    rows["returned"] = (2 * len(network.returning),)
     rows["written_off"] = (len(network.stages) * network.writes_off,)
     rows |= {name: (len(network.resource_names),) for name in PER_RESOURCE}
     return Totals(
@@ -144,7 +148,7 @@ def add_period(
     same = ("demand", "shipped", "shipped_on_time", "lost", "on_hand", "owed", "in_process", "start", "order")
     for name in (*same, "shipped_late"):
         period[name] = getattr(flows, name)
-    for name in ("written_off", *PER_RESOURCE):
+    for name in ("written_off", "returned", *PER_RESOURCE):
         period[name] = getattr(flows, name)
     added = {name: getattr(totals, name) + counted * value for name, value in period.items()}
     added["resilience"] = totals.resilience
@@ -321,6 +325,15 @@ def _scores(network: Network) -> bool:
     return any(market.satisfaction is not None for market in network.markets.values())
 
 
+def _tells_reasons(network: Network) -> bool:
+    return any(market.returns is not None and market.returns.reasons for market in network.markets.values())
+
+
+def return_rate(network: Network, totals: Totals, rows: slice = slice(None)) -> np.ndarray:
+    """Share of the units shipped that come back, for all reasons or one, over the markets that have returns, [B]."""
+    return _divide(totals.returned[rows].sum(axis=0), totals.shipped[list(network.returning)].sum(axis=0), 0.0)
+
+
 def order_cycle_time(network: Network, totals: Totals) -> np.ndarray:
     """Mean of the periods that shipped units were late, [B]; 0 is on time, `LONGEST_WAIT` holds all longer waits."""
     counts = _units_by_wait(network, totals)
@@ -373,6 +386,9 @@ KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     "order_cycle_time_p95": order_cycle_time_p95,
     "csat_proxy": csat_proxy,
     "nps_proxy": nps_proxy,
+    "return_rate": return_rate,
+    "return_rate.late": lambda network, totals: return_rate(network, totals, rows=slice(0, None, 2)),
+    "return_rate.defect": lambda network, totals: return_rate(network, totals, rows=slice(1, None, 2)),
     # disruptions: how many began, share of periods in which a source is down, periods until they are felt and are over
     "disruptions": lambda network, totals: resilience.count(totals.resilience, "disruptions"),
     "down_share": lambda network, totals: _divide(resilience.count(totals.resilience, "down"), totals.periods, 0.0),
@@ -392,6 +408,8 @@ ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
     "push_schedule_adherence": lambda network: "push" in network.modes,
     **dict.fromkeys(("order_cycle_time", "order_cycle_time_p95"), _tells_waits),
     **dict.fromkeys(("csat_proxy", "nps_proxy"), _scores),
+    "return_rate": lambda network: bool(network.returning),
+    **dict.fromkeys(("return_rate.late", "return_rate.defect"), _tells_reasons),
     **dict.fromkeys(
         ("disruptions", "down_share", "time_to_survive", "time_to_recover"),
         lambda network: bool(network.disrupted_sources),

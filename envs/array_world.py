@@ -153,5 +153,6 @@ def _no_flows(network: Network, batch: int) -> dynamics.Flows:
     }
     rows["shipped_late"] = sum(network.ages)
     rows["changeovers"] = rows["resource_used"] = len(network.resource_names)
+    rows |= {"returned": 2 * len(network.returning)} | dict.fromkeys(("came_back", "restocked"), len(network.returning))
     rows |= {"written_off": rows["demand"] * network.writes_off, "overflow": rows["demand"] * network.limits_storage}
     return dynamics.Flows(**{name: np.zeros((count, batch)) for name, count in rows.items()})

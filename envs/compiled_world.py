@@ -259,6 +259,8 @@ def _seen(network: Network, first: Mapping[int, int], observation: Observation) 
         "inventory_position": [kernel.FIRST_POSITION - i for i in range(n)],
         "echelon_inventory_position": [kernel.FIRST_ECHELON - i for i in range(n)],
         "last_demand": [first[kernel.DEMAND] + i for i in markets],
+        "goodwill": [first[kernel.GOODWILL] + row for row in range(len(network.remembered))],
+        "returning": [first[kernel.RETURNING] + row for row in range(sum(network.return_lags))],
         "booked": [kernel.FIRST_BOOKED - row for row in range(sum(network.book_rows))],
         "forecast": [kernel.FIRST_FORECAST - k for k in range(horizon * len(markets))],
         "available": [kernel.FIRST_AVAILABLE - k for k in network.disrupted_sources],

@@ -31,6 +31,10 @@ ROUNDING = 1e-3  # units by which a share of a capacity may fall short of a whol
 class State:
     """What one period hands to the next.
 
+    `goodwill` is the factor on demand at the markets that state it. `returning` has `lag` rows per market with returns:
+    row k holds the units that come back k periods later; `return_parts` three rows: the parts of units, in integer
+    units, that late returns, defective ones and resalable ones are short of the next whole one.
+
     `pipeline` has lead_time + 1 rows per source: row k holds the units received k periods later. `in_transit` has
     order_delay rows per source: row k holds the orders that reach the source k periods later. `owed_by_age` has
     `Market.ages` rows per market: row k holds what is owed and will be k + 1 periods late in the coming period (the
@@ -48,6 +52,9 @@ class State:
     owed_by_age: Array  # [sum of ages, B]
     stock_by_age: Array  # [sum of shelf_life, B]
     setup: Array  # [R, B]
+    goodwill: Array  # [markets with goodwill, B]
+    returning: Array  # [sum of return lags, B]
+    return_parts: Array  # [3 per market with returns, B]
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,9 @@ class Flows:
     on_hand: Array  # [N, B]
     owed: Array  # [N, B]
     in_process: Array  # [J, B] units in the pipelines, held ones included
+    returned: Array  # [2 per market with returns, B] of the units shipped, those that will come back: late, defective
+    came_back: Array  # [markets with returns, B] units that came back in the period
+    restocked: Array  # [markets with returns, B] of those, units that joined the stock
     shipped_late: Array  # [sum of ages, B] of the units shipped, those 1, 2, ... periods late, market by market
     written_off: Array  # [N, B] units that left the stock unused; no rows where no stage writes off
     overflow: Array  # [N, B] units that storage had no room for; no rows where all stages have room
@@ -153,6 +163,9 @@ def initial_state(xp: Any, network: Network, batch: int, **kind: Any) -> State:
                 if stage.shelf_life
             ]
         ),
+        goodwill=rows([1.0] * len(network.remembered)),
+        returning=rows([0.0] * sum(network.return_lags)),
+        return_parts=rows([0.0] * 3 * len(network.returning)),
     )
 
 
@@ -197,6 +210,13 @@ class _Period:
         self.shipped_late = {i: list(rows) for i, rows in self.ages.items()}
         self.stock_by_age = split(state.stock_by_age, network.shelf_lives)
         self.setup = list(state.setup)
+        self.goodwill = dict(zip(network.remembered, state.goodwill, strict=True))
+        coming_back, parts = split(state.returning, network.return_lags), [3] * len(network.returning)
+        self.returning = dict(zip(network.returning, coming_back, strict=True))
+        self.return_parts = dict(zip(network.returning, split(state.return_parts, parts), strict=True))
+        self.returned: dict[int, list[Array]] = {}
+        self.came_back: dict[int, Array] = {}
+        self.restocked: dict[int, Array] = {}
         self.zero = xp.zeros_like(self.on_hand[0])
         zeros_per_stage = [self.zero] * len(network.stages)
         zeros_per_source = [self.zero] * len(network.sources)
@@ -215,6 +235,8 @@ class _Period:
             due = self.pipeline[j][0]
             self.pipeline[j][0] = self.zero
             self._join_stock(j, source, due)
+        for i in self.network.returning:
+            self._take_back(i)
         self.received = True
 
     def push(self) -> None:
@@ -241,7 +263,11 @@ class _Period:
 
     def demand(self) -> None:
         for row, i in enumerate(self.network.markets):
-            self.demanded[i] = self.exogenous.demand[row]
+            units = self.exogenous.demand[row]
+            if i in self.goodwill:
+                units = self.goodwill[i] * units
+                units = self.xp.round(units) if self.integer else units
+            self.demanded[i] = units
             self.owed[i] = self.owed[i] + self.demanded[i]
 
     def pull(self) -> None:
@@ -287,6 +313,9 @@ class _Period:
             overflow=self._stack([self.overflow] if self.network.limits_storage else []),
             changeovers=self._stack([self.changeovers]),
             resource_used=self._stack([self.resource_used]),
+            returned=self._stack(self.returned[i] for i in self.network.returning),
+            came_back=self._stack([list(self.came_back.values())]),
+            restocked=self._stack([list(self.restocked.values())]),
         )
         pipeline = [row for j, rows in enumerate(self.pipeline) for row in self._advance(j, rows)]
         state = State(
@@ -299,6 +328,9 @@ class _Period:
             owed_by_age=self._stack(self.ages.values()),
             stock_by_age=self._stack(self.stock_by_age),
             setup=self._stack([self.setup]),
+            goodwill=self._stack([list(self.goodwill.values())]),
+            returning=self._stack(self.returning.values()),
+            return_parts=self._stack(self.return_parts.values()),
         )
         return state, flows
 
@@ -555,6 +587,47 @@ class _Period:
             self.owed[i] = self.owed[i] - self.lost[i]
         if share > 0 and self.network.markets[i].tells_waits:
             self._grow_older(i, unmet - self.lost[i])
+        if i in self.goodwill:
+            self._remember(i, unmet)
+        if i in self.returning:
+            self._send_back(i)
+
+    def _remember(self, i: int, unmet: Array) -> None:
+        """Let goodwill fall with the share of demand that was not met, or recover if all was."""
+        xp, demanded, goodwill = self.xp, self.demanded[i], self.network.remembered[i]
+        asked = demanded > self.tolerance
+        pleased = xp.where(asked & (unmet <= self.tolerance), self.zero + goodwill.gain, self.zero)
+        missed = unmet / xp.where(asked, demanded, self.zero + 1.0)
+        factor = self.goodwill[i] - goodwill.loss * missed + pleased
+        self.goodwill[i] = xp.minimum(xp.maximum(factor, self.zero + goodwill.floor), self.zero + 1.0)
+
+    def _send_back(self, i: int) -> None:
+        """Decide how much of what was shipped will come back, for each reason."""
+        late, parts = self.xp.maximum(self.shipped[i] - self.on_time[i], self.zero), self.return_parts[i]
+        shares = self.network.returning[i].by_reason
+        self.returned[i] = [
+            self._whole(share * units, parts, reason)
+            for reason, (share, units) in enumerate(zip(shares, (late, self.shipped[i]), strict=True))
+        ]
+        self.returning[i] = [*self.returning[i], self.returned[i][0] + self.returned[i][1]]
+
+    def _take_back(self, i: int) -> None:
+        """Let returns arrive: a share of them joins the stock, the rest is scrapped."""
+        self.came_back[i], *self.returning[i] = self.returning[i]
+        resalable = self.network.returning[i].resalable
+        self.restocked[i] = self._whole(resalable * self.came_back[i], self.return_parts[i], 2)
+        self.on_hand[i] = self.on_hand[i] + self.restocked[i]
+        if self.stock_by_age[i]:  # as fresh as what is received
+            self.stock_by_age[i][0] = self.stock_by_age[i][0] + self.restocked[i]
+
+    def _whole(self, units: Array, parts: list[Array], place: int) -> Array:
+        """Add units to the part of one that is carried at a place, and take what is whole; in real units take all."""
+        if not self.integer:
+            return units
+        total = parts[place] + units
+        whole = self.xp.floor(total + (1e-9 if total.dtype == self.xp.float64 else 1e-4))
+        parts[place] = self.xp.maximum(total - whole, self.zero)
+        return whole
 
     def _grow_older(self, i: int, young: Array) -> None:
         """Take what was shipped from the oldest orders, lose those out of patience, and let the others age.

@@ -32,24 +32,27 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
  SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH, WRITES_OFF, LIMITS_STORAGE, SALVAGES,
- RESOURCES,
+ RESOURCES, REMEMBERS, TAKES_BACK,
  OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_BOOKED, OUTSIDE_COUNTED, OUTSIDE_FORECAST,  # first rows of traces
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA, RESOURCE_RATE,  # where in the rates
- ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, STOCK_BY_AGE, SETUP, DEMAND, SHIPPED, ON_TIME,
+ ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, STOCK_BY_AGE, SETUP, GOODWILL, RETURNING,
+ RETURN_PARTS, DEMAND, SHIPPED, ON_TIME,
  LOST, ORDERED, STARTED, RECEIPT, SHORTFALL, WRITTEN_OFF, OVERFLOW, CHANGEOVERS, RESOURCE_USED, IN_PROCESS,
- SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
+ RETURNED, CAME_BACK, RESTOCKED, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, COUNTED, CLAIM, NEXT_SETUP, SCRATCH,
  WORK_ROWS,  # scratch
- HEAD) = range(85)
+ HEAD) = range(93)
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  IS_DISRUPTED, COUNTED_LIST, END_COUNTED_LIST, RESOURCE, SOURCE_INTS) = range(26)
 (CAPACITY, LOT_SIZE, LOT_GAP, MAX_ORDER, ADJUST_TIME, CARDS_LIMIT, UNIT_COST, FIXED_COST, PIPELINE_COST,
  SHORTFALL_COST, SPIKE, RESOURCE_USE, SOURCE_RATES) = range(13)
-(SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, SHELF_LIFE, SHELF_ROW, WHEN_FULL,
- STAGE_INTS) = range(12)
-(HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, OBSOLESCENCE, OBSOLESCENCE_COST, STORAGE_CAPACITY,
- OVERFLOW_COST, SALVAGE_VALUE, STAGE_RATES) = range(11)
+(SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, HAS_GOODWILL, GOODWILL_ROW,
+ RETURN_LAG, RETURNING_ROW, PARTS_ROW, RETURNED_ROW, BACK_ROW, RESTOCKED_ROW, SHELF_LIFE, SHELF_ROW, WHEN_FULL,
+ STAGE_INTS) = range(20)
+(HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, LOSS, GAIN, FLOOR, LATE_SHARE,
+ DEFECT_SHARE, RESALABLE, RETURN_COST, OBSOLESCENCE, OBSOLESCENCE_COST, STORAGE_CAPACITY,
+ OVERFLOW_COST, SALVAGE_VALUE, STAGE_RATES) = range(18)
 (RESOURCE_CAPACITY, CHANGEOVER_COST, CHANGEOVER_LOSS, RESOURCE_RATES) = range(4)
 # fmt: on
 PUSH, PULL = MODES.index("push"), MODES.index("pull")
@@ -59,12 +62,12 @@ TOTALS_FIELDS = (
     "periods", "revenue", "costs", "discounted_profit", "demand", "shipped", "shipped_on_time", "lost", "orders",
     "orders_in_full", "ready", "on_hand", "owed", "in_process", "start", "order", "order_squared", "demand_squared",
     "cycles", "cycles_in_stock", "short", "shipped_late", "resilience",
-    "written_off", "changeovers", "resource_used",
+    "written_off", "changeovers", "resource_used", "returned",
 )  # fmt: skip
 (T_PERIODS, T_REVENUE, T_COSTS, T_DISCOUNTED_PROFIT, T_DEMAND, T_SHIPPED, T_SHIPPED_ON_TIME, T_LOST, T_ORDERS,
  T_ORDERS_IN_FULL, T_READY, T_ON_HAND, T_OWED, T_IN_PROCESS, T_START, T_ORDER, T_ORDER_SQUARED,
  T_DEMAND_SQUARED, T_CYCLES, T_CYCLES_IN_STOCK, T_SHORT, T_SHIPPED_LATE, T_RESILIENCE, T_WRITTEN_OFF,
- T_CHANGEOVERS, T_RESOURCE_USED) = range(len(TOTALS_FIELDS))  # fmt: skip
+ T_CHANGEOVERS, T_RESOURCE_USED, T_RETURNED) = range(len(TOTALS_FIELDS))  # fmt: skip
 BASES = ("installation", "echelon", "physical")
 INSTALLATION, ECHELON, PHYSICAL = range(3)
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
@@ -72,6 +75,7 @@ AFFECTS_START, AFFECTS_ORDER, AFFECTS_TRANSIT, AFFECTS_RECEIPT = range(1, 5)
 HAS_ROOM, HOLDS, SCRAPS, BLOCKS = range(4)  # what a stage does when it is full
 OBSOLESCENCE_TERM, STORAGE_TERM = COST_TERMS.index("obsolescence"), COST_TERMS.index("storage")
 CHANGEOVER_TERM = COST_TERMS.index("changeover")
+RETURNS_TERM = COST_TERMS.index("returns")
 # What an observation entry shows that is no row of the block; from a first code on they go downwards.
 TIME_LEFT, FIRST_FORECAST, FIRST_POSITION, FIRST_ECHELON, FIRST_TRANSIT = -1, -2, -1_000_000, -2_000_000, -3_000_000
 FIRST_AVAILABLE, FIRST_BOOKED, FIRST_SETUP = -4_000_000, -5_000_000, -6_000_000
@@ -85,6 +89,9 @@ STATE = {
     "owed_by_age": OWED_BY_AGE,
     "stock_by_age": STOCK_BY_AGE,
     "setup": SETUP,
+    "goodwill": GOODWILL,
+    "returning": RETURNING,
+    "return_parts": RETURN_PARTS,
 }
 FLOWS = {
     "demand": DEMAND,
@@ -103,6 +110,9 @@ FLOWS = {
     "overflow": OVERFLOW,
     "changeovers": CHANGEOVERS,
     "resource_used": RESOURCE_USED,
+    "returned": RETURNED,
+    "came_back": CAME_BACK,
+    "restocked": RESTOCKED,
 }
 
 
@@ -133,13 +143,16 @@ class Vectors(NamedTuple):
 def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], dict[int, int]]:
     """Rows of each section of a block, and of its scratch, in their order."""
     n, j, ages, r = len(network.stages), len(network.sources), sum(network.ages), len(network.resource_names)
+    back = len(network.returning)
     kept = {
         ON_HAND: n, OWED: n, PENDING: j, PIPELINE: sum(network.pipeline_rows), IN_TRANSIT: sum(network.order_delays),
         OWED_BY_AGE: ages, STOCK_BY_AGE: sum(network.shelf_lives), SETUP: r,
+        GOODWILL: len(network.remembered), RETURNING: sum(network.return_lags), RETURN_PARTS: 3 * back,
         DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j,
         WRITTEN_OFF: n * network.writes_off, OVERFLOW: n * network.limits_storage, CHANGEOVERS: r,
         RESOURCE_USED: r, IN_PROCESS: j,
-        SHIPPED_LATE: ages, COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
+        RETURNED: 2 * back, CAME_BACK: back, RESTOCKED: back, SHIPPED_LATE: ages,
+        COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
     }  # fmt: skip
     scratch = {
         QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0, FORESEEN: n, POSITION: n, NEED: n,
@@ -215,12 +228,25 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
             stage.salvage_value,
         ]  # fmt: skip
         if market is not None:
-            stages[i, TELLS_WAITS:SHELF_LIFE] = [
+            stages[i, TELLS_WAITS:HAS_GOODWILL] = [
                 market.tells_waits and market.waiting_share > 0, market.patience is not None, market.ages,
                 rows[OWED_BY_AGE] + age, rows[SHIPPED_LATE] + age,
             ]  # fmt: skip
+            if market.goodwill is not None:
+                stages[i, HAS_GOODWILL:RETURN_LAG] = 1, rows[GOODWILL] + list(network.remembered).index(i)
+                stage_rates[i, LOSS:LATE_SHARE] = market.goodwill.loss, market.goodwill.gain, market.goodwill.floor
+            if market.returns is not None:
+                place_of = list(network.returning).index(i)
+                stages[i, RETURN_LAG:SHELF_LIFE] = [
+                    market.returns.lag, rows[RETURNING] + sum(network.return_lags[:place_of]),
+                    rows[RETURN_PARTS] + 3 * place_of, rows[RETURNED] + 2 * place_of, rows[CAME_BACK] + place_of,
+                    rows[RESTOCKED] + place_of,
+                ]  # fmt: skip
+                stage_rates[i, LATE_SHARE:OBSOLESCENCE] = [
+                    *market.returns.by_reason, market.returns.resalable, market.returns.cost,
+                ]  # fmt: skip
             age += market.ages
-            stage_rates[i, PRICE:OBSOLESCENCE] = [
+            stage_rates[i, PRICE:LOSS] = [
                 market.price, market.backorder_cost, market.lost_sale_cost, market.waiting_share,
             ]  # fmt: skip
 
@@ -253,6 +279,8 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[FORECASTS] = any(source.lot.rule == "smoothed" for source in network.sources)
     head[SEES_POSITIONS] = any(FIRST_TRANSIT < what <= FIRST_POSITION for what in vectors.seen)
     head[WARM_UP] = network.warm_up
+    head[REMEMBERS] = bool(network.remembered)
+    head[TAKES_BACK] = bool(network.returning)
     head[FOLLOWS_DISRUPTIONS] = disrupted and resilience.rows(network) > 0
     head[AFTERMATH] = resilience.aftermath(network)
     head[TERMS] = len(network.cost_terms)
@@ -377,6 +405,79 @@ def receive(ints, rates, rows, work):
             work[due, e] = rows[arriving, e]
             rows[arriving, e] = 0
         join_stock(ints, rates, rows, work, j, due)
+    if ints[TAKES_BACK]:
+        for i in range(ints[N]):
+            if stage(ints, i, RETURN_LAG) > 0:
+                take_back(ints, rates, rows, work, i)
+
+
+@compiled
+def take_back(ints, rates, rows, work, i):
+    """Let returns arrive: a share of them joins the stock, the rest is scrapped."""
+    lanes, resalable, units = rows.shape[1], stage_rate(ints, rates, i, RESALABLE), ints[SCRATCH]
+    first, back, stocked = stage(ints, i, RETURNING_ROW), stage(ints, i, BACK_ROW), stage(ints, i, RESTOCKED_ROW)
+    on_hand = ints[ON_HAND] + i
+    for e in range(lanes):
+        rows[back, e] = rows[first, e]
+        work[units, e] = resalable * rows[back, e]
+    shift(rows, first, first + stage(ints, i, RETURN_LAG) - 1)
+    take_whole(ints, rows, work, units, stage(ints, i, PARTS_ROW) + 2, stocked)
+    for e in range(lanes):
+        rows[on_hand, e] += rows[stocked, e]
+    if stage(ints, i, SHELF_LIFE) > 0:  # as fresh as what is received
+        youngest = stage(ints, i, SHELF_ROW)
+        for e in range(lanes):
+            rows[youngest, e] += rows[stocked, e]
+
+
+@compiled
+def send_back(ints, rates, rows, work, i):
+    """Decide how much of what was shipped will come back, for each reason."""
+    lanes, zero, units, back = rows.shape[1], rows.dtype.type(0), ints[SCRATCH], stage(ints, i, RETURNED_ROW)
+    shipped, on_time, parts = ints[SHIPPED] + i, ints[ON_TIME] + i, stage(ints, i, PARTS_ROW)
+    last = stage(ints, i, RETURNING_ROW) + stage(ints, i, RETURN_LAG) - 1
+    share = stage_rate(ints, rates, i, LATE_SHARE)
+    for e in range(lanes):
+        work[units, e] = share * max(rows[shipped, e] - rows[on_time, e], zero)
+    take_whole(ints, rows, work, units, parts, back)
+    share = stage_rate(ints, rates, i, DEFECT_SHARE)
+    for e in range(lanes):
+        work[units, e] = share * rows[shipped, e]
+    take_whole(ints, rows, work, units, parts + 1, back + 1)
+    for e in range(lanes):
+        rows[last, e] = rows[back, e] + rows[back + 1, e]
+
+
+@compiled
+def take_whole(ints, rows, work, units, part, out):
+    """Add units to the part of one that is carried, and take what is whole; in real units take all."""
+    zero = rows.dtype.type(0)
+    if ints[INTEGER]:
+        near = rows.dtype.type(1e-9) if rows.itemsize == 8 else rows.dtype.type(1e-4)
+        for e in range(rows.shape[1]):
+            total = rows[part, e] + work[units, e]
+            rows[out, e] = np.floor(total + near)
+            rows[part, e] = max(total - rows[out, e], zero)
+    else:
+        for e in range(rows.shape[1]):
+            rows[out, e] = work[units, e]
+
+
+@compiled
+def remember(ints, rates, rows, work, i):
+    """Let goodwill fall with the share of demand that was not met, or recover if all was."""
+    one, zero, tolerance = rows.dtype.type(1), rows.dtype.type(0), rates[0]
+    loss, gain, floor = (
+        stage_rate(ints, rates, i, LOSS),
+        stage_rate(ints, rates, i, GAIN),
+        stage_rate(ints, rates, i, FLOOR),
+    )
+    demand, unmet, factor = ints[DEMAND] + i, ints[SCRATCH] + 3, stage(ints, i, GOODWILL_ROW)
+    for e in range(rows.shape[1]):
+        asked = rows[demand, e] > tolerance
+        pleased = gain if asked & (work[unmet, e] <= tolerance) else zero
+        missed = work[unmet, e] / (rows[demand, e] if asked else one)
+        rows[factor, e] = min(max(rows[factor, e] - loss * missed + pleased, floor), one)
 
 
 @compiled
@@ -455,6 +556,11 @@ def ask(ints, rows):
     for m in range(ints[M]):
         i = ints[ints[MARKETS] + m]
         owed, demand = ints[OWED] + i, ints[DEMAND] + i
+        if ints[REMEMBERS] and stage(ints, i, HAS_GOODWILL):
+            factor, whole = stage(ints, i, GOODWILL_ROW), ints[INTEGER] == 1
+            for e in range(rows.shape[1]):
+                units = rows[factor, e] * rows[demand, e]
+                rows[demand, e] = np.rint(units) if whole else units
         for e in range(rows.shape[1]):
             rows[owed, e] += rows[demand, e]
 
@@ -864,6 +970,9 @@ def serve(ints, rates, rows, work, i):
     if tells_waits:
         for e in range(lanes):
             work[young, e] = min(rows[demand, e], rows[owed, e])
+    if ints[REMEMBERS]:
+        for e in range(lanes):
+            work[ints[SCRATCH] + 3, e] = min(rows[demand, e], rows[owed, e])
     if share < 1:
         whole = ints[INTEGER] == 1
         for e in range(lanes):
@@ -875,6 +984,10 @@ def serve(ints, rates, rows, work, i):
         for e in range(lanes):
             work[young, e] -= rows[lost, e]
         grow_older(ints, rows, work, i, young)
+    if ints[REMEMBERS] and stage(ints, i, HAS_GOODWILL):
+        remember(ints, rates, rows, work, i)
+    if ints[TAKES_BACK] and stage(ints, i, RETURN_LAG) > 0:
+        send_back(ints, rates, rows, work, i)
 
 
 @compiled
@@ -1012,6 +1125,11 @@ def charge(ints, rates, rows, clock, periods):
     for r in range(ints[RESOURCES]):
         term, rate = ints[ints[COST_ROWS] + CHANGEOVER_TERM], resource_rate(ints, rates, r, CHANGEOVER_COST)
         add(rows, term, rate, ints[CHANGEOVERS] + r)
+    if ints[TAKES_BACK]:
+        for i in range(ints[N]):
+            if stage(ints, i, RETURN_LAG) > 0:
+                term, rate = ints[ints[COST_ROWS] + RETURNS_TERM], stage_rate(ints, rates, i, RETURN_COST)
+                add(rows, term, rate, stage(ints, i, BACK_ROW))
     if ints[SALVAGES]:
         for i in range(ints[N]):
             rate, on_hand = stage_rate(ints, rates, i, SALVAGE_VALUE), ints[ON_HAND] + i
@@ -1417,6 +1535,7 @@ def tally(ints, rates, rows, work, totals, clock, discount):
         (T_START, ints[STARTED], ints[J]),
         (T_ORDER, ints[ORDERED], ints[J]),
         (T_SHIPPED_LATE, ints[SHIPPED_LATE], ints[COSTS] - ints[SHIPPED_LATE]),
+        (T_RETURNED, ints[RETURNED], ints[CAME_BACK] - ints[RETURNED]),
         (T_WRITTEN_OFF, ints[WRITTEN_OFF], ints[OVERFLOW] - ints[WRITTEN_OFF]),
         (T_CHANGEOVERS, ints[CHANGEOVERS], ints[RESOURCES]),
         (T_RESOURCE_USED, ints[RESOURCE_USED], ints[RESOURCES]),

@@ -47,9 +47,11 @@ FEATURE_COST_TERMS: dict[str, Callable[[Network], bool]] = {  # further terms, a
     "obsolescence": lambda network: network.writes_off,
     "storage": lambda network: network.limits_storage,
     "changeover": lambda network: bool(network.resources),
+    "returns": lambda network: bool(network.returning),
 }
 COST_TERMS = (*COMMON_COST_TERMS, *FEATURE_COST_TERMS)
 POINT_WORDS = ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
+RETURN_REASONS = ("late", "defect")
 LONGEST_WAIT = 20  # periods up to which waits are told apart where no patience ends them
 EVERY_BOUNDARY = "all"  # a comparison's word for all decoupling points, so no stage's name either
 
@@ -613,6 +615,52 @@ def _stockout(field: str, value: Any) -> str | Mapping[str, float]:
 
 
 @dataclass(frozen=True)
+class Goodwill(Settings):
+    """How service feeds back on demand: a factor on it, 1 at first, that stays between `floor` and 1.
+
+    A period in which a share of what was due is not shipped lowers the factor by `loss` times that share; one in which
+    all that was due is shipped raises it by `gain`; one in which nothing was due leaves it.
+    """
+
+    loss: float = setting(_share)
+    gain: float = setting(_share)
+    floor: float = setting(_share, 0)
+
+
+@dataclass(frozen=True)
+class Returns(Settings):
+    """What customers send back `lag` periods after it was shipped.
+
+    `share` is the share of all units shipped. `reasons` tells two apart instead: the share of units shipped late that
+    come back because they were ``late``, and of all units shipped for a ``defect``. Of what comes back, the share
+    `resalable` joins the stock and the rest is scrapped; every unit costs `cost` when it comes back.
+    """
+
+    share: float | None = setting(optional(_share), None)
+    reasons: Mapping[str, float] | None = setting(optional(mapping(_share)), None)
+    lag: int = setting(number(1, 100, whole=True), 1)
+    resalable: float = setting(_share, 0)
+    cost: float = setting(_money, 0)
+
+    def examine(self):
+        if (self.share is None) == (self.reasons is None):
+            raise InputError("share", f"{self.share} with reasons {self.reasons}; state one of the two")
+        for reason in self.reasons or ():
+            if reason not in RETURN_REASONS:
+                raise InputError(f"reasons.{reason}", f"unknown reason; {suggest(reason, RETURN_REASONS)}")
+        if sum((self.reasons or {}).values()) > 1:
+            raise InputError(
+                "reasons", f"they sum to {sum((self.reasons or {}).values()):g}; no more comes back than went"
+            )
+
+    @property
+    def by_reason(self) -> tuple[float, float]:
+        """Shares that come back: of units shipped late, and of all."""
+        reasons = self.reasons or {}
+        return reasons.get("late", 0.0), reasons.get("defect", 0.0) if self.share is None else self.share
+
+
+@dataclass(frozen=True)
 class Market(Settings):
     """The customers of a stage: their demand, what they pay, and what happens to demand that is not met.
 
@@ -635,6 +683,8 @@ class Market(Settings):
     satisfaction: tuple[int, ...] | None = setting(optional(listing(number(1, 5, whole=True), at_least=1)), None)
     order_lead: tuple[float, ...] | None = setting(optional(listing(_share, at_least=1)), None)
     cancellation: float = setting(number(0, 0.9), 0)
+    goodwill: Goodwill | None = setting(optional(record(Goodwill)), None)
+    returns: Returns | None = setting(optional(record(Returns)), None)
 
     def examine(self):
         if self.patience is not None and self.waiting_share == 0:
@@ -652,6 +702,11 @@ class Market(Settings):
             raise InputError(
                 "cancellation",
                 f"{self.cancellation} of nothing, since none orders ahead; state order_lead, or leave out",
+            )
+        if self.goodwill and self.booked_ahead:
+            raise InputError(
+                "goodwill",
+                f"{self.goodwill.to_dict()} would change orders that are booked; leave out order_lead, or it",
             )
         if self.booked_ahead >= self.forecast.horizon and self.forecast.kind != "none":
             raise InputError(
@@ -1128,6 +1183,21 @@ class Network(Settings):
         """Units of source j's stage that a unit ordered at each market takes off its position."""
         i, echelon = self.source_stage[j], self.sources[j].basis == "echelon"
         return [float(self.requirements[i, k]) if echelon else float(k == i) for k in self.markets]
+
+    @cached_property
+    def returning(self) -> dict[int, Returns]:
+        """What customers send back, by the index of the stage that sold it."""
+        return {i: market.returns for i, market in self.markets.items() if market.returns is not None}
+
+    @cached_property
+    def return_lags(self) -> tuple[int, ...]:
+        """Periods that returns take, of each stage that has them."""
+        return tuple(returns.lag for returns in self.returning.values())
+
+    @cached_property
+    def remembered(self) -> dict[int, Goodwill]:
+        """How customers remember their service, by the index of the stage that serves them."""
+        return {i: market.goodwill for i, market in self.markets.items() if market.goodwill is not None}
 
     @cached_property
     def ages(self) -> tuple[int, ...]:

@@ -48,6 +48,10 @@ class View:
         As the dynamics define them.
     backorders_by_age : ndarray [sum of ages, B]
         Units owed that will be 1, 2, ... periods late in this period, of the markets that tell waits apart.
+    goodwill : ndarray [markets with goodwill, B]
+        The factor on their demand.
+    returning : ndarray [sum of return lags, B]
+        Units that come back in this period, the next, ..., market by market.
     last_demand : ndarray [M, B]
         Demand of the period before at each market; 0 in the first.
     booked : ndarray [sum of `Network.book_rows`, B]
@@ -74,6 +78,7 @@ class View:
         self.network, self.periods, self.seeds, self.period = network, periods, seeds, state.period
         self.on_hand, self.backorders, self.pending = state.on_hand, state.owed, state.pending
         self.backorders_by_age = state.owed_by_age
+        self.goodwill, self.returning = state.goodwill, state.returning
         self.last_demand, self.forecast = last_demand, forecast
         self.booked = last_demand[:0] if booked is None else booked
         self._state, self._available, self._xp = state, available, xp
@@ -160,6 +165,10 @@ def _market_scale(network: Network) -> np.ndarray:
     return np.maximum(1.0, bounds.demand_rates(network)[list(network.markets)])
 
 
+def _returning_markets(network: Network) -> list[int]:
+    return [list(network.markets).index(i) for i in network.returning]
+
+
 def _horizon(network: Network) -> int:
     return max(market.forecast.horizon for market in network.markets.values())
 
@@ -218,6 +227,20 @@ BLOCKS: dict[str, Block] = {
         _stages, bounds.stock_scale, lambda view: view.echelon_inventory_position, signed=True
     ),
     "last_demand": Block(_market_names, _market_scale, lambda view: view.last_demand),
+    "goodwill": Block(
+        lambda network: [network.stage_names[i] for i in network.remembered],
+        lambda network: np.ones(len(network.remembered)),
+        lambda view: view.goodwill,
+    ),
+    "returning": Block(
+        lambda network: [
+            f"{network.stage_names[i]}.{ahead}"
+            for i, lag in zip(network.returning, network.return_lags, strict=True)
+            for ahead in range(lag)
+        ],
+        lambda network: np.repeat(_market_scale(network)[_returning_markets(network)], network.return_lags),
+        lambda view: view.returning,
+    ),
     "booked": Block(
         lambda network: [
             f"{name}.{ahead}"
@@ -253,6 +276,8 @@ STANDARD_BLOCKS = (
     "in_transit",
     "setup",
     "last_demand",
+    "goodwill",
+    "returning",
     "booked",
     "forecast",
     "available",
@@ -312,6 +337,10 @@ def standard_blocks(network: Network) -> tuple[str, ...]:
         idle.add("backorders")
     if not any(market.patience for market in network.markets.values()):
         idle.add("backorders_by_age")  # where nobody leaves, how long they have waited changes nothing
+    if not network.remembered:
+        idle.add("goodwill")
+    if not network.returning:
+        idle.add("returning")
     if not any(network.book_rows):
         idle.add("booked")
     if all(market.forecast.kind == "none" for market in network.markets.values()):

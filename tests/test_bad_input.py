@@ -70,6 +70,7 @@ NETWORK = {
 FULL = {"sources": [{}], "storage_capacity": 4, "overflow": "block", "initial_on_hand": 5}
 LOSING = {"sources": [{}], "initial_owed": 3, "market": {"stockout": "lost"}}
 HASTY = {"sources": [{}], "initial_owed": 3, "market": {"patience": 0}}
+ORDERED_IN_ANGER = {"goodwill": {"loss": 0.1, "gain": 0.1}, "order_lead": [0, 1], "forecast": {"horizon": 2}}
 SPIKES = {"horizon": 2, "threshold": 9}
 MMFE = {"kind": "mmfe", "horizon": 2}
 MARKET = "stages.shop.market"
@@ -351,6 +352,40 @@ NETWORKS = [
     ("spikes without horizon", f"{SHOP}.spikes + .horizon", {"threshold": 4}, "missing", "state it"),
     ("spikes of today", f"{SHOP}.spikes + .horizon", {"horizon": 0, "threshold": 4}, "0 is out of range", "at least 1"),
     ("spikes of nothing", f"{SHOP}.spikes + .threshold", {"horizon": 1, "threshold": 0}, "0 is out of", "above 0"),
+    # feedback and returns
+    ("goodwill without loss", f"{MARKET}.goodwill + .loss", {"gain": 0.1}, "missing", "state it"),
+    ("goodwill without gain", f"{MARKET}.goodwill + .gain", {"loss": 0.1}, "missing", "state it"),
+    ("goodwill that is lost twice", f"{MARKET}.goodwill + .loss", {"loss": 2, "gain": 0}, "2 is out", "at most 1"),
+    ("a negative gain", f"{MARKET}.goodwill + .gain", {"loss": 0, "gain": -1}, "-1 is out of range", "at least 0"),
+    ("a floor above all", f"{MARKET}.goodwill + .floor", {"loss": 0, "gain": 0, "floor": 3}, "3 is out", "at most 1"),
+    ("goodwill as a number", f"{MARKET}.goodwill", 0.9, "0.9 is not a mapping", "such as loss"),
+    (
+        "goodwill of who ordered",
+        f"{MARKET} + .goodwill",
+        ORDERED_IN_ANGER,
+        "would change orders",
+        "leave out order_lead",
+    ),
+    ("returns of nothing", f"{MARKET}.returns + .share", {"lag": 2}, "None with reasons None", "state one of the two"),
+    ("returns told twice", f"{MARKET}.returns + .share", {"share": 0, "reasons": {}}, "0", "state one of the two"),
+    ("more returns than sales", f"{MARKET}.returns + .share", {"share": 1.5}, "1.5 is out of range", "at most 1"),
+    (
+        "returns for fun",
+        f"{MARKET}.returns + .reasons.fun",
+        {"reasons": {"fun": 0.1}},
+        "unknown",
+        "valid: late, defect",
+    ),
+    (
+        "more reasons than sales",
+        f"{MARKET}.returns + .reasons",
+        {"reasons": {"late": 0.6, "defect": 0.6}},
+        "they sum to 1.2",
+        "no more comes back",
+    ),
+    ("returns at once", f"{MARKET}.returns + .lag", {"share": 0.1, "lag": 0}, "0 is out of range", "at least 1"),
+    ("resold twice", f"{MARKET}.returns + .resalable", {"share": 0.1, "resalable": 2}, "2 is out of", "at most 1"),
+    ("returns that pay", f"{MARKET}.returns + .cost", {"share": 0.1, "cost": -1}, "-1 is out of", "at least 0"),
     ("owed without a market", "stages.plant.initial_owed", 3, "3 needs a market"),
     (
         "owed where sales are lost",

@@ -91,6 +91,10 @@ def networks(draw: st.DrawFn, units: str | None = None, allocation: str | None =
                 market["order_lead"] = [0.25, 0.5, 0.25, 0][: draw(st.sampled_from([3, 4]))]
                 market["cancellation"] = draw(st.sampled_from([0, 0.5]))
                 market["forecast"] = {"horizon": draw(st.integers(4, 5))}
+            elif draw(st.integers(0, 2)) == 0:
+                market["goodwill"] = {"loss": 0.5, "gain": 0.125, "floor": draw(st.sampled_from([0, 0.25]))}
+            if draw(st.integers(0, 2)) == 0:
+                market["returns"] = draw(_returns())
             if draw(st.integers(0, 3)) == 0:
                 market["satisfaction"] = [5, 4, 2, 1][: draw(st.integers(1, 4))]
             if waits and market.get("patience") != 0 and draw(st.booleans()):
@@ -235,6 +239,15 @@ def _sources(draw: st.DrawFn, units: str, suppliers: list[str], mode: str) -> di
     for cost in ("shortfall_cost", "unit_cost", "fixed_cost", "pipeline_holding_cost"):
         source[cost] = draw(st.integers(0, 4))
     return source
+
+
+def _returns() -> st.SearchStrategy[dict[str, Any]]:
+    share = st.sampled_from([0, 0.125, 0.5])
+    rest = {"lag": st.integers(1, 3), "resalable": st.sampled_from([0, 0.375, 1]), "cost": st.integers(0, 4)}
+    return st.one_of(
+        st.fixed_dictionaries({"share": share, **rest}),
+        st.fixed_dictionaries({"reasons": st.fixed_dictionaries({"late": share, "defect": share}), **rest}),
+    )
 
 
 def _counted(units: str) -> st.SearchStrategy[dict[str, Any]]:

@@ -74,21 +74,50 @@ def nothing_is_negative(network: Network, period: Period, available: np.ndarray,
 def integer_networks_stay_whole(network: Network, period: Period, available: np.ndarray, close: float) -> None:
     for part in (period.flows, period.after):
         for name, rows in vars(part).items():
-            assert network.units == "real" or np.all(rows == np.round(rows)), name
+            assert network.units == "real" or name in PARTS or np.all(rows == np.round(rows)), name
+
+
+PARTS = ("goodwill", "return_parts")  # of one, and of units
 
 
 def stock_is_conserved(network: Network, period: Period, available: np.ndarray, close: float) -> None:
-    """Stock after = before + receipts - what users consumed - what was shipped - what was written off."""
+    """Stock after = before + receipts + resold - what users consumed - what was shipped - what was written off."""
     flows = period.flows
     for i in range(len(network.stages)):
         consumed = sum(
             units * flows.start[j, 0] for j in network.users_of[i] for m, units in network.inputs[j] if m == i
         )
-        received = sum(flows.receipt[j, 0] for j in network.sources_of[i])
+        received = joined(network, flows, i)
         expected = (
             period.before.on_hand[i, 0] + received - consumed - flows.shipped[i, 0] - written_off(network, flows, i)
         )
         assert abs(period.after.on_hand[i, 0] - expected) <= close
+
+
+def joined(network: Network, flows: dynamics.Flows, i: int) -> float:
+    """Units that joined the stock: receipts, and returns that can be sold again."""
+    return sum(flows.receipt[j, 0] for j in network.sources_of[i]) + restocked(network, flows, i)
+
+
+def restocked(network: Network, flows: dynamics.Flows, i: int) -> float:
+    return float(flows.restocked[list(network.returning).index(i), 0]) if i in network.returning else 0.0
+
+
+def what_comes_back_was_shipped(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """Returns are on their way for their lag, then sold again or scrapped; over time each takes its share."""
+    flows, lags = period.flows, np.cumsum(network.return_lags)[:-1]
+    before, after = np.split(period.before.returning[:, 0], lags), np.split(period.after.returning[:, 0], lags)
+    parts, parts_after = period.before.return_parts[:, 0], period.after.return_parts[:, 0]
+    for row, (i, returns) in enumerate(network.returning.items()):
+        late, all_of_it = flows.shipped[i, 0] - flows.shipped_on_time[i, 0], flows.shipped[i, 0]
+        shares, back = returns.by_reason, flows.returned[2 * row : 2 * row + 2, 0]
+        np.testing.assert_allclose(after[row], [*before[row][1:], back.sum()], rtol=0, atol=close)
+        assert abs(flows.came_back[row, 0] - before[row][0]) <= close
+        moved = [*back, flows.restocked[row, 0]]
+        due = [shares[0] * late, shares[1] * all_of_it, returns.resalable * flows.came_back[row, 0]]
+        for k in range(3):
+            assert abs(parts[3 * row + k] + due[k] - moved[k] - parts_after[3 * row + k]) <= close + 1e-9
+            assert 0 <= parts_after[3 * row + k] < 1
 
 
 def written_off(network: Network, flows: dynamics.Flows, i: int) -> float:
@@ -108,9 +137,9 @@ def what_spoils_is_written_off(network: Network, period: Period, available: np.n
         spoilt = written_off(network, flows, i) - scrapped
         stock = after.on_hand[i, 0] + scrapped + spoilt
         if stage.shelf_life:
-            taken = before.on_hand[i, 0] + sum(flows.receipt[j, 0] for j in network.sources_of[i]) - stock
+            taken = before.on_hand[i, 0] + joined(network, flows, i) - stock
             queue = [*ages[i]]
-            queue[0] += sum(flows.receipt[j, 0] for j in network.sources_of[i])
+            queue[0] += joined(network, flows, i)
             assert abs(_served(queue, taken)) <= close
             assert abs(queue.pop() - spoilt) <= close
             assert abs(_served(queue, scrapped)) <= close
@@ -139,7 +168,9 @@ def stores_keep_to_their_capacity(network: Network, period: Period, available: n
         elif stage.overflow == "hold":
             assert abs(excess - max(0, on_hand - stage.storage_capacity)) <= close
         else:
-            assert on_hand <= stage.storage_capacity + close
+            resold = period.before.on_hand[i, 0] + restocked(network, period.flows, i)  # finds room whatever is there
+            most = max(stage.storage_capacity, resold if stage.overflow == "block" else 0)
+            assert on_hand <= most + close
             assert stage.overflow == "scrap" or excess <= sum(waiting[j].sum() for j in network.sources_of[i]) + close
 
 
@@ -271,7 +302,10 @@ def cards_are_kept(network: Network, period: Period, available: np.ndarray, clos
                 + state.on_hand[i, 0]
                 for state in (period.before, period.after)
             ]
-            assert held[1] <= max(held[0], *(card.limit for card in cards if card is not None)) + close
+            assert (
+                held[1] - restocked(network, period.flows, i)
+                <= max(held[0], *(card.limit for card in cards if card is not None)) + close
+            )
     for source, mode, order in zip(network.sources, network.modes, period.flows.order, strict=True):
         assert source.cards is None or mode == "mixed" or order[0] <= source.cards.limit + close
 
@@ -296,6 +330,7 @@ LAWS = (
     stores_keep_to_their_capacity,
     what_is_owed_is_conserved,
     customers_are_served_in_turn,
+    what_comes_back_was_shipped,
     no_customer_waits_beside_stock,
     pipelines_are_conserved,
     lead_times_are_kept,
@@ -367,6 +402,8 @@ def test_torch_is_numpy(case):
 @given(cases(units="integer"))
 def test_single_precision_is_exact_in_integer_units(case):
     mapping, plan = case
+    for entry in mapping["stages"].values():  # the factor of goodwill is no number of units
+        entry.get("market", {}).pop("goodwill", None)
     network = Network.from_dict(mapping)
     assert_same(columns(play(network, plan)), columns(play(network, plan, dtype="float32")))
 
@@ -575,7 +612,8 @@ def test_real_units_may_be_any_unit(case):
     one = columns(play(Network.from_dict(mapping), plan))
     other = columns(play(Network.from_dict(quarters(mapping)), scaled))
     for name in one:
-        expected = one[name] if name in ("after.period", "after.setup", "changeovers") else 4 * one[name]
+        same = ("after.period", "after.setup", "changeovers", "after.goodwill")
+        expected = one[name] if name in same else 4 * one[name]
         scale = max(1.0, float(np.max(expected, initial=0)))
         np.testing.assert_allclose(other[name], expected, rtol=0, atol=1e-9 * scale, err_msg=name)
 
