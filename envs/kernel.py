@@ -10,6 +10,7 @@ Read `dynamics.py` first: functions here carry the names of its methods, and nam
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,12 @@ LANES = 128
 entry_point = njit(cache=True, nogil=True, error_model="numpy")
 _INTERNAL: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called by compiled code only: compiles faster
 compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
+
+
+def values(plain: Iterable[int]) -> Any:
+    """Numbers and flags as numpy's: of plain ones numba would compile a version of a function for every value."""
+    return np.array(list(plain))
+
 
 # --- the tables: a head, then one record per source and per stage, then lists -------------------------------------
 
@@ -41,23 +48,24 @@ compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
  RETURNED, CAME_BACK, RESTOCKED, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
  QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, COUNTED, CLAIM, NEXT_SETUP, SCRATCH,
  WORK_ROWS,  # scratch
- HEAD) = range(93)
+ HEAD) = values(range(93))
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
- IS_DISRUPTED, COUNTED_LIST, END_COUNTED_LIST, RESOURCE, SOURCE_INTS) = range(26)
+ IS_DISRUPTED, COUNTED_LIST, END_COUNTED_LIST, RESOURCE, SOURCE_INTS) = values(range(26))
 (CAPACITY, LOT_SIZE, LOT_GAP, MAX_ORDER, ADJUST_TIME, CARDS_LIMIT, UNIT_COST, FIXED_COST, PIPELINE_COST,
- SHORTFALL_COST, SPIKE, RESOURCE_USE, SOURCE_RATES) = range(13)
+ SHORTFALL_COST, SPIKE, RESOURCE_USE, SOURCE_RATES) = values(range(13))
 (SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, HAS_GOODWILL, GOODWILL_ROW,
  RETURN_LAG, RETURNING_ROW, PARTS_ROW, RETURNED_ROW, BACK_ROW, RESTOCKED_ROW, SHELF_LIFE, SHELF_ROW, WHEN_FULL,
- STAGE_INTS) = range(20)
+ STAGE_INTS) = values(range(20))
 (HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, LOSS, GAIN, FLOOR, LATE_SHARE,
  DEFECT_SHARE, RESALABLE, RETURN_COST, OBSOLESCENCE, OBSOLESCENCE_COST, STORAGE_CAPACITY,
- OVERFLOW_COST, SALVAGE_VALUE, STAGE_RATES) = range(18)
-(RESOURCE_CAPACITY, CHANGEOVER_COST, CHANGEOVER_LOSS, RESOURCE_RATES) = range(4)
+ OVERFLOW_COST, SALVAGE_VALUE, STAGE_RATES) = values(range(18))
+(RESOURCE_CAPACITY, CHANGEOVER_COST, CHANGEOVER_LOSS, RESOURCE_RATES) = values(range(4))
 # fmt: on
-PUSH, PULL = MODES.index("push"), MODES.index("pull")
+PUSH, PULL = values([MODES.index("push"), MODES.index("pull")])
+NO, YES = values([False, True])
 RULES = ("base_stock", "s_S", "r_nQ", "smoothed")
-S_S, R_NQ, SMOOTHED = RULES.index("s_S"), RULES.index("r_nQ"), RULES.index("smoothed")
+S_S, R_NQ, SMOOTHED = values([RULES.index(rule) for rule in ("s_S", "r_nQ", "smoothed")])
 TOTALS_FIELDS = (
     "periods", "revenue", "costs", "discounted_profit", "demand", "shipped", "shipped_on_time", "lost", "orders",
     "orders_in_full", "ready", "on_hand", "owed", "in_process", "start", "order", "order_squared", "demand_squared",
@@ -67,12 +75,12 @@ TOTALS_FIELDS = (
 (T_PERIODS, T_REVENUE, T_COSTS, T_DISCOUNTED_PROFIT, T_DEMAND, T_SHIPPED, T_SHIPPED_ON_TIME, T_LOST, T_ORDERS,
  T_ORDERS_IN_FULL, T_READY, T_ON_HAND, T_OWED, T_IN_PROCESS, T_START, T_ORDER, T_ORDER_SQUARED,
  T_DEMAND_SQUARED, T_CYCLES, T_CYCLES_IN_STOCK, T_SHORT, T_SHIPPED_LATE, T_RESILIENCE, T_WRITTEN_OFF,
- T_CHANGEOVERS, T_RESOURCE_USED, T_RETURNED) = range(len(TOTALS_FIELDS))  # fmt: skip
+ T_CHANGEOVERS, T_RESOURCE_USED, T_RETURNED) = values(range(len(TOTALS_FIELDS)))  # fmt: skip
 BASES = ("installation", "echelon", "physical")
-INSTALLATION, ECHELON, PHYSICAL = range(3)
+INSTALLATION, ECHELON, PHYSICAL = values(range(3))
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
-AFFECTS_START, AFFECTS_ORDER, AFFECTS_TRANSIT, AFFECTS_RECEIPT = range(1, 5)
-HAS_ROOM, HOLDS, SCRAPS, BLOCKS = range(4)  # what a stage does when it is full
+AFFECTS_START, AFFECTS_ORDER, AFFECTS_TRANSIT, AFFECTS_RECEIPT = values(range(1, 5))
+HAS_ROOM, HOLDS, SCRAPS, BLOCKS = values(range(4))  # what a stage does when it is full
 OBSOLESCENCE_TERM, STORAGE_TERM = COST_TERMS.index("obsolescence"), COST_TERMS.index("storage")
 CHANGEOVER_TERM = COST_TERMS.index("changeover")
 RETURNS_TERM = COST_TERMS.index("returns")
@@ -369,17 +377,17 @@ def period(ints, rates, rows, work, clock, periods):
         for e in range(rows.shape[1]):
             rows[row, e] = 0
     if ints[PUSH_FIRST] and ints[SOME_PUSH]:
-        push(ints, rates, rows, work, clock, False)
+        push(ints, rates, rows, work, clock, NO)
     receive(ints, rates, rows, work)
     if ints[SOME_PUSH] and not ints[PUSH_FIRST]:
-        push(ints, rates, rows, work, clock, True)
+        push(ints, rates, rows, work, clock, YES)
     if ints[SHIPS_WHILE_PULLING]:
         ask(ints, rows)
         pull(ints, rates, rows, work, clock)
-        start_orders(ints, rates, rows, work, True)
+        start_orders(ints, rates, rows, work, YES)
     else:
         pull(ints, rates, rows, work, clock)
-        start_orders(ints, rates, rows, work, False)
+        start_orders(ints, rates, rows, work, NO)
         ask(ints, rows)
         for m in range(ints[M]):
             serve(ints, rates, rows, work, ints[ints[MARKETS] + m])
@@ -539,7 +547,7 @@ def push(ints, rates, rows, work, clock, received):
                 work[requested, e] += rows[request, e]
                 rows[target, e] = rows[request, e] + rows[pending, e] if carries else rows[request, e]
             within_capacity(ints, rates, rows, work, j, target)
-    pass_downstream(ints, rates, rows, work, PULL, False, received)
+    pass_downstream(ints, rates, rows, work, PULL, NO, received)
     for j in range(ints[J]):
         if source(ints, j, MODE) != PULL:
             shortfall, started, pending = ints[SHORTFALL] + j, ints[STARTED] + j, ints[PENDING] + j
@@ -777,7 +785,7 @@ def start_orders(ints, rates, rows, work, serving):
     for j in range(ints[J]):
         if source(ints, j, MODE) != PUSH:
             within_capacity(ints, rates, rows, work, j, ints[PENDING] + j)
-    pass_downstream(ints, rates, rows, work, PUSH, serving, True)
+    pass_downstream(ints, rates, rows, work, PUSH, serving, YES)
     for j in range(ints[J]):
         if source(ints, j, MODE) != PUSH:
             shortfall, pending = ints[SHORTFALL] + j, ints[PENDING] + j
