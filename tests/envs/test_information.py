@@ -8,14 +8,16 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 
-from pushpull.envs import Network, load_network
+from pushpull.envs import Network, dynamics, load_network
 from pushpull.envs.engine import Engine
 from pushpull.envs.exogenous import draw
 from pushpull.envs.information import row_delays
 from pushpull.envs.observations import STANDARD_BLOCKS, Observation, View
 from pushpull.envs.rollout import rollout
 from pushpull.envs.rules import Rules
+from tests.envs.strategies import hunt, networks
 
 SEEN = ("on_hand", "backorders", "pending", "in_process", "in_transit", "inventory_position", "last_demand")
 
@@ -160,10 +162,11 @@ def test_rollouts_see_what_engines_show():
     assert isinstance(seen[0].on_hand, torch.Tensor)
 
 
-def test_every_row_of_a_state_has_a_delay():
-    for name in ("chain4", "electronics", "distribution10", "beer_game"):
-        engine = Engine(late(name, 1))
-        engine.reset(0)
-        rows = {field: len(values) for field, values in vars(engine.view()._state).items() if field != "period"}
-        ages = {field: len(delays) for field, delays in row_delays(engine.network).items() if field != "demand"}
-        assert ages == rows
+@hunt(40)
+@given(networks())
+def test_every_row_of_a_state_has_a_delay(mapping):
+    network = Network.from_dict(mapping | {"information_delay": 2})
+    state = vars(dynamics.initial_state(np, network, 1, dtype=np.float64))
+    rows = {field: len(values) for field, values in state.items() if field != "period"}
+    delays = {field: len(delays) for field, delays in row_delays(network).items() if field != "demand"}
+    assert delays == rows
