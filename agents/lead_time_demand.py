@@ -165,7 +165,7 @@ class LeadTimeDemand:
         stages = {name: Stage(sources=(Source(mode="pull"),), market=market) for name, market in markets.items()}
         kept = {own: (self._network.families or {})[own]} if own else None
         return replace(
-            self._network, stages=stages, families=kept, demand_correlation=None, decoupling_point=None
+            self._network, stages=stages, families=kept, demand_correlation=None, decoupling_point=None, resources=None
         ), place
 
 
