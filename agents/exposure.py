@@ -94,7 +94,7 @@ def periods_covered(network: Network, modes: Sequence[str], j: int, event: str, 
     """
     source, place = network.sources[j], network.sequence.index
     decided = place(modes[j])
-    arrives = place("receive") if source.lead_time > 0 else max(decided, place("receive"))
+    arrives = place("receive") if source.planned_lead_time > 0 else max(decided, place("receive"))
     periods = arrival(network, j) + (place(use) < arrives) + source.review_period - 1
     exposure = periods + (place(use) > place("demand")) - (decided > place("demand"))
     sees_users_only = modes[j] == "pull" and source.basis != "echelon"
@@ -119,7 +119,7 @@ def shortage_cost(market: Market, landed_cost: float, exposure: int) -> float:
 
 def arrival(network: Network, j: int) -> int:
     """Return the periods until an order of source j is received."""
-    return network.sources[j].lead_time + network.order_delays[j]
+    return network.sources[j].planned_lead_time + network.order_delays[j]
 
 
 def regular_sources(network: Network) -> list[int]:

@@ -225,8 +225,9 @@ def installations(chain: Chain, echelon: dict[tuple[int, int], float]) -> np.nda
 
 
 def with_delays(chain: Chain, j: int, level: float) -> float:
-    """Let a level also cover what waits for capacity and what the smoothed rule leaves open.
+    """Let a level also cover what waits for capacity, what the smoothed rule leaves open and lead times that vary.
 
+    A lead time of variance v adds rate^2 v to demand's over it (Silver, Pyke & Thomas 2017, section 6.10).
     Smoothing over A periods leaves an open order of variance sd^2 (A - 1)^2 / (2 A - 1), from its recursion
     e' = (1 - 1 / A) (e + demand - mean). For what waits see `shortfall_moments`.
     """
@@ -239,7 +240,8 @@ def with_delays(chain: Chain, j: int, level: float) -> float:
     short_mean, short_variance = shortfall_moments(available - rate, per_period, network.horizon)
     adjust_time = lot.adjust_time if chain.modes[j] == "pull" else 1.0
     left_open = per_period * (adjust_time - 1) ** 2 / (2 * adjust_time - 1)
-    stretch = np.sqrt((variance + short_variance + left_open) / variance)
+    travel = rate**2 * network.sources[j].lead_time_variance
+    stretch = np.sqrt((variance + short_variance + left_open + travel) / variance)
     return mean + short_mean + (level - mean) * float(stretch)
 
 
@@ -265,8 +267,8 @@ def capacity(chain: Chain, j: int) -> float:
     """Return the units a period that source j can order; releases that are dropped can start in review periods only."""
     source = chain.network.sources[j]
     if chain.modes[j] == "push":
-        return source.capacity if source.carries else source.capacity / source.review_period
-    return min(source.capacity, source.max_order / source.review_period)
+        return source.full_capacity if source.carries else source.full_capacity / source.review_period
+    return min(source.full_capacity, source.max_order / source.review_period)
 
 
 # --- 3. lots and fixed costs ------------------------------------------------------------------------------------------

@@ -43,7 +43,10 @@ class Replenishment:
         self._drawn = sorted({m for j in self._pushed for m, _ in network.inputs[j]})
         self._received = network.sequence.index("receive") < network.sequence.index("push")
         self._unseen = np.where(levels.after_demand, demand_rates(network)[self._stage], 0.0)[:, None]
-        self._capacity = np.where(self._pushes[:, 0], [source.capacity for source in network.sources], np.inf)[:, None]
+        self._yield = np.array([source.mean_yield for source in network.sources])[:, None]
+        self._capacity = np.where(self._pushes[:, 0], [source.full_capacity for source in network.sources], np.inf)[
+            :, None
+        ]
         rules = [source.lot.rule for source in network.sources]
         gap = self._gap = levels.gap[:, None]
         own_lot = np.isin(rules, ("s_S", "r_nQ"))[:, None]
@@ -63,7 +66,7 @@ class Replenishment:
             threshold = self._live(claims, threshold, planned, late)
         threshold = np.where(self._pushes | (self._withheld & (planned <= 0)), -np.inf, threshold)
         return {
-            "quantity": self._releases(view, np.where(self._pushes, planned, 0.0)),
+            "quantity": self._releases(view, np.where(self._pushes, planned, 0.0) / self._yield),
             "threshold": threshold,
             "gap": self._gap,
         }
@@ -121,8 +124,8 @@ class Replenishment:
             if source.lead_time > soon:
                 late += view.pipeline[s][soon + 1 :].sum(axis=0)
             if self.levels.modes[s] == "pull" or source.carries:
-                starts = max(0, soon - source.lead_time + 1)
-                in_time = source.capacity * starts if starts else 0.0
+                starts = max(0, soon - source.planned_lead_time + 1)
+                in_time = source.full_capacity * starts if starts else 0.0
                 late += np.maximum(0.0, view.pending[s] + view.in_transit[s] - in_time)
         return late
 

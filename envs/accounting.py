@@ -31,6 +31,11 @@ def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
         "fixed": _charge([source.fixed_cost for source in network.sources], started),
         "shortfall": _charge([source.shortfall_cost for source in network.sources], flows.shortfall),
     }
+    for j, source in enumerate(network.sources):
+        for least, change, unchanged in source.price_steps:
+            reached = flows.start[j] >= least - dust(xp, network, flows)
+            change = xp.where(reached, change * (flows.start[j] - unchanged), 0.0 * flows.start[j])
+            charged["production"] = charged["production"] + change
     if network.writes_off:
         charged["obsolescence"] = _charge([stage.obsolescence_cost for stage in stages], flows.written_off)
     if network.limits_storage:
@@ -40,6 +45,15 @@ def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
         charged["changeover"] = _charge(rates, flows.changeovers)
     if network.returning:
         charged["returns"] = _charge([returns.cost for returns in network.returning.values()], flows.came_back)
+    if network.overtime_sources:
+        rates = [source.overtime.cost for source in network.sources if source.overtime is not None]
+        charged["overtime"] = _charge(rates, flows.overtime)
+    if "loads" in network.cost_terms:
+        charged["loads"] = 0.0 * flows.start[0]
+        for j, source in enumerate(network.sources):
+            if source.load is not None:
+                loads = xp.ceil((flows.start[j] - dust(xp, network, flows)) / source.load.size)
+                charged["loads"] = charged["loads"] + source.load.cost * loads
     return charged
 
 
@@ -92,6 +106,10 @@ class Totals:
     cycles_in_stock: np.ndarray  # [N, B] of those, without a period whose demand was not met in full
     short: np.ndarray  # [N, B] 1 where the cycle under way has seen such a period: no sum, but what tells cycles apart
     shipped_late: np.ndarray  # [sum of ages, B] units by market and periods late
+    overtime: np.ndarray  # [O, B] units, per source with overtime
+    lead_time: np.ndarray  # [L, B] units started x their lead time, per source of random lead time
+    lead_time_squared: np.ndarray  # [L, B] units started x the square of it
+    scrapped: np.ndarray  # [Y, B] units, per source with a yield
     resilience: np.ndarray  # [R, B] what `resilience` counts; no rows without disruptions
     written_off: np.ndarray  # [N, B] units; no rows where no stage writes off
     changeovers: np.ndarray  # [R, B]
@@ -109,6 +127,9 @@ def no_totals(network: Network, batch: int) -> Totals:
     rows |= {name: () for name in ("periods", "revenue", "discounted_profit")}
     rows |= {name: (len(network.sources),) for name in PER_SOURCE}
     rows["shipped_late"] = (sum(network.ages),)
+    rows |= dict.fromkeys(("lead_time", "lead_time_squared"), (len(network.random_lead_times),))
+    rows["overtime"] = (len(network.overtime_sources),)
+    rows["scrapped"] = (len(network.yielding_sources),)
     rows["resilience"] = (resilience.rows(network),)
     rows["returned"] = (2 * len(network.returning),)
     rows["written_off"] = (len(network.stages) * network.writes_off,)
@@ -146,7 +167,10 @@ def add_period(
         "demand_squared": flows.demand**2,
     }
     same = ("demand", "shipped", "shipped_on_time", "lost", "on_hand", "owed", "in_process", "start", "order")
-    for name in (*same, "shipped_late"):
+    travelling = flows.start[list(network.random_lead_times)]
+    period["lead_time"] = travelling * flows.lead_time
+    period["lead_time_squared"] = travelling * flows.lead_time**2
+    for name in (*same, "shipped_late", "scrapped", "overtime"):
         period[name] = getattr(flows, name)
     for name in ("written_off", "returned", *PER_RESOURCE):
         period[name] = getattr(flows, name)
@@ -371,6 +395,24 @@ def nps_proxy(network: Network, totals: Totals) -> np.ndarray:
     return _share_of_scores(network, totals, 5, 5) - _share_of_scores(network, totals, 1, 3)
 
 
+def source_capacity_use(network: Network, totals: Totals) -> np.ndarray:
+    """Units started over what regular capacity could, by all sources whose capacity has an end, [B]."""
+    limited = _limited_sources(network)
+    capacity = sum(network.sources[j].capacity for j in limited) * totals.periods
+    return _divide(totals.start[limited].sum(axis=0), capacity, 0.0)
+
+
+def _limited_sources(network: Network) -> list[int]:
+    return [j for j, source in enumerate(network.sources) if source.capacity < float("inf")]
+
+
+def _lead_time_moments(network: Network, totals: Totals) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of the lead time over the units started by sources whose lead time is drawn, [B] each."""
+    units = totals.start[list(network.random_lead_times)].sum(axis=0)
+    mean, square = (_divide(values.sum(axis=0), units, 0.0) for values in (totals.lead_time, totals.lead_time_squared))
+    return mean, np.maximum(square - mean**2, 0.0)
+
+
 KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     **RATIOS,
     # all that is spent to get and to keep stock (Ellram 1995), money per period
@@ -389,6 +431,20 @@ KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     "return_rate": return_rate,
     "return_rate.late": lambda network, totals: return_rate(network, totals, rows=slice(0, None, 2)),
     "return_rate.defect": lambda network, totals: return_rate(network, totals, rows=slice(1, None, 2)),
+    # flexible capacity: units on overtime, what each costs, and units started over the regular capacity, where it ends
+    "source_capacity_use": source_capacity_use,
+    "overtime_share": lambda network, totals: _divide(
+        totals.overtime.sum(axis=0), totals.start[list(network.overtime_sources)].sum(axis=0), 0.0
+    ),
+    "cost_per_flexible_unit": lambda network, totals: _divide(
+        totals.costs[network.cost_terms.index("overtime")], totals.overtime.sum(axis=0), np.nan
+    ),
+    # random supply: the lead time of a unit started by sources whose lead time is drawn, and the share that is lost
+    "supplier_lead_time": lambda network, totals: _lead_time_moments(network, totals)[0],
+    "supplier_lead_time_sd": lambda network, totals: np.sqrt(_lead_time_moments(network, totals)[1]),
+    "scrap_share": lambda network, totals: _divide(
+        totals.scrapped.sum(axis=0), totals.start[list(network.yielding_sources)].sum(axis=0), 0.0
+    ),
     # disruptions: how many began, share of periods in which a source is down, periods until they are felt and are over
     "disruptions": lambda network, totals: resilience.count(totals.resilience, "disruptions"),
     "down_share": lambda network, totals: _divide(resilience.count(totals.resilience, "down"), totals.periods, 0.0),
@@ -410,6 +466,10 @@ ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
     **dict.fromkeys(("csat_proxy", "nps_proxy"), _scores),
     "return_rate": lambda network: bool(network.returning),
     **dict.fromkeys(("return_rate.late", "return_rate.defect"), _tells_reasons),
+    **dict.fromkeys(("supplier_lead_time", "supplier_lead_time_sd"), lambda network: bool(network.random_lead_times)),
+    "scrap_share": lambda network: bool(network.yielding_sources),
+    "source_capacity_use": lambda network: bool(_limited_sources(network)),
+    **dict.fromkeys(("overtime_share", "cost_per_flexible_unit"), lambda network: bool(network.overtime_sources)),
     **dict.fromkeys(
         ("disruptions", "down_share", "time_to_survive", "time_to_recover"),
         lambda network: bool(network.disrupted_sources),

@@ -84,6 +84,8 @@ class ArrayWorld:
             forecast=told(traces.forecast[:, 0]),
             booked=told(traces.booked),
             booked_after=told(traces.booked_after),
+            lead_time=told(traces.lead_time),
+            yields=told(traces.yields),
         )
         action = decode(self._space, self._space.physical(vectors))
         action = dynamics.Action(*(rows(values) for values in vars(action).values()))
@@ -155,4 +157,6 @@ def _no_flows(network: Network, batch: int) -> dynamics.Flows:
     rows["changeovers"] = rows["resource_used"] = len(network.resource_names)
     rows |= {"returned": 2 * len(network.returning)} | dict.fromkeys(("came_back", "restocked"), len(network.returning))
     rows |= {"written_off": rows["demand"] * network.writes_off, "overflow": rows["demand"] * network.limits_storage}
+    rows["overtime"] = len(network.overtime_sources)
+    rows |= {"lead_time": len(network.random_lead_times), "scrapped": len(network.yielding_sources)}
     return dynamics.Flows(**{name: np.zeros((count, batch)) for name, count in rows.items()})

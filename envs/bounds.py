@@ -36,13 +36,14 @@ def even_releases(network: Network) -> np.ndarray:
     """
     rates, releases = demand_rates(network), np.zeros(len(network.sources))
     for i, own in enumerate(network.sources_of):
-        able = {j: network.sources[j].capacity / network.sources[j].review_period for j in own}
+        sources = network.sources
+        able = {j: sources[j].full_capacity * sources[j].mean_yield / sources[j].review_period for j in own}
         pushing = sorted((j for j in own if network.modes[j] != "pull"), key=able.__getitem__)
         left, enough = float(rates[i]), sum(able[j] for j in pushing) >= rates[i]
         for k, j in enumerate(pushing):
             share = left / (len(pushing) - k)
             share = min(share, able[j]) if enough else share
-            releases[j] = share * network.sources[j].review_period
+            releases[j] = share * sources[j].review_period / sources[j].mean_yield
             left -= share
     return releases
 
@@ -51,7 +52,7 @@ def exposure(network: Network) -> np.ndarray:
     """Return the periods from one order of each source to the arrival of the next, [J]."""
     return np.array(
         [
-            source.lead_time + source.review_period + delay
+            source.planned_lead_time + source.review_period + delay
             for source, delay in zip(network.sources, network.order_delays, strict=True)
         ],
         dtype=float,

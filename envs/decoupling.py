@@ -147,7 +147,7 @@ def production_times(network: Network) -> np.ndarray:
         for j in network.sources_of[i]:
             if network.modes[j] != "push":
                 before = max((since[m] for m, _ in network.inputs[j]), default=0.0)
-                ways.append(before + network.sources[j].lead_time + network.order_delays[j])
+                ways.append(before + network.sources[j].planned_lead_time + network.order_delays[j])
             if network.modes[j] == "mixed":
                 ways.append(np.nan)
         since[i] = np.max(ways)

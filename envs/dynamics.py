@@ -35,12 +35,13 @@ class State:
     row k holds the units that come back k periods later; `return_parts` three rows: the parts of units, in integer
     units, that late returns, defective ones and resalable ones are short of the next whole one.
 
-    `pipeline` has lead_time + 1 rows per source: row k holds the units received k periods later. `in_transit` has
-    order_delay rows per source: row k holds the orders that reach the source k periods later. `owed_by_age` has
-    `Market.ages` rows per market: row k holds what is owed and will be k + 1 periods late in the coming period (the
-    last row also what will be later, unless patience ends it); where a market has such rows, they add up to `owed`.
-    `stock_by_age` has shelf_life rows per stage: row k holds the units on hand that were received k periods ago; where
-    a stage has such rows, they add up to `on_hand`. `setup` holds the index of the source each resource is set up for.
+    `pipeline` has lead_time + 1 rows per source, by the longest there may be: row k holds the units received k periods
+    later. `in_transit` has order_delay rows per source: row k holds the orders that reach the source k periods later.
+    `owed_by_age` has `Market.ages` rows per market: row k holds what is owed and will be k + 1 periods late in the
+    coming period (the last row also what will be later, unless patience ends it); where a market has such rows, they
+    add up to `owed`. `stock_by_age` has shelf_life rows per stage: row k holds the units on hand that were received k
+    periods ago; where a stage has such rows, they add up to `on_hand`. `setup` holds the index of the source each
+    resource is set up for.
     """
 
     period: Array  # [B], whole numbers
@@ -68,6 +69,8 @@ class Exogenous:
         None  # [sum of book_rows, B], orders in the books at the start of the period, due in it, the next, ...
     )
     booked_after: Array = None  # [sum of book_rows, B], after its demand event, due in the next period, ...
+    lead_time: Array = None  # [L, B], whole periods that what starts now travels, per source of random lead time
+    yields: Array = None  # [Y, B], share of what starts now that turns out well, per source with a yield
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,9 @@ class Flows:
     returned: Array  # [2 per market with returns, B] of the units shipped, those that will come back: late, defective
     came_back: Array  # [markets with returns, B] units that came back in the period
     restocked: Array  # [markets with returns, B] of those, units that joined the stock
+    overtime: Array  # [O, B] of the units started, those beyond the regular capacity, per source with overtime
+    lead_time: Array  # [L, B] periods from these starts to their arrival, per source of random lead time
+    scrapped: Array  # [Y, B] of the units started, those that do not turn out well, per source with a yield
     shipped_late: Array  # [sum of ages, B] of the units shipped, those 1, 2, ... periods late, market by market
     written_off: Array  # [N, B] units that left the stock unused; no rows where no stage writes off
     overflow: Array  # [N, B] units that storage had no room for; no rows where all stages have room
@@ -224,6 +230,8 @@ class _Period:
         self.written_off, self.overflow = (list(zeros_per_stage) for _ in range(2))
         self.changeovers, self.resource_used = ([self.zero] * len(network.resource_names) for _ in range(2))
         self.order, self.started, self.receipt, self.shortfall = (list(zeros_per_source) for _ in range(4))
+        self.lead_time = dict.fromkeys(network.random_lead_times, self.zero)
+        self.scrapped = dict.fromkeys(network.yielding_sources, self.zero)
 
     # --- the five events -------------------------------------------------------------------------------------
 
@@ -308,6 +316,9 @@ class _Period:
             on_hand=xp.stack(self.on_hand),
             owed=xp.stack(self.owed),
             in_process=xp.stack(in_process),
+            overtime=self._stack([[self._overtime(j) for j in self.network.overtime_sources]]),
+            lead_time=self._stack([list(self.lead_time.values())]),
+            scrapped=self._stack([list(self.scrapped.values())]),
             shipped_late=self._stack(self.shipped_late.values()),
             written_off=self._stack([self.written_off] if self.network.writes_off else []),
             overflow=self._stack([self.overflow] if self.network.limits_storage else []),
@@ -448,18 +459,34 @@ class _Period:
 
     def _within_capacity(self, j: int, units: Array) -> Array:
         """Cap units at what capacity and availability leave after this period's earlier starts."""
-        capacity, available = self.network.sources[j].capacity, None
-        if self.exogenous.available is not None:
-            disruption = self.network.sources[j].disruption
-            available = self.exogenous.available[j] if disruption is None or disruption.affects == "start" else None
+        source, available = self.network.sources[j], self._available(j)
         if self.network.resource_of[j] >= 0:
-            room = self._resource_left(j) / self.network.sources[j].resource_use
+            room = self._resource_left(j) / source.resource_use
             units = self.xp.minimum(units, self.xp.floor(room) if self.integer else room)
-        if capacity == float("inf"):
+        if source.capacity == float("inf"):
             return units if available is None else self.xp.where(available > 0, units, self.zero)
-        rate = self.zero + capacity if available is None else capacity * available
-        rate = self.xp.floor(rate + ROUNDING) if self.integer else rate
+        rate = self._rate(j, source.capacity)
+        if source.overtime is not None:
+            rate = rate + self._rate(j, source.overtime.capacity)
         return self.xp.minimum(units, rate - self.started[j])
+
+    def _rate(self, j: int, capacity: float) -> Array:
+        """Return what is available of a capacity; in integer units rounded down."""
+        available = self._available(j)
+        if available is None:
+            return self.zero + self._floor_scalar(capacity)
+        return self.xp.floor(capacity * available + ROUNDING) if self.integer else capacity * available
+
+    def _available(self, j: int) -> Array | None:
+        """Return the share of source j's capacity that is available, or None when all always is."""
+        disruption = self.network.sources[j].disruption
+        if self.exogenous.available is None or (disruption is not None and disruption.affects != "start"):
+            return None
+        return self.exogenous.available[j]
+
+    def _overtime(self, j: int) -> Array:
+        """Return the units that source j started beyond its regular capacity."""
+        return self.xp.maximum(self.started[j] - self._rate(j, self.network.sources[j].capacity), self.zero)
 
     def _pass(self, want: dict[int, Array], *, serving: bool = False) -> dict[int, Array]:
         """Go upstream to downstream once: start each stage's sources, then serve its market; return the starts."""
@@ -510,12 +537,43 @@ class _Period:
             left = self.on_hand[m] - per_unit * units
             self.on_hand[m] = left if self.integer else xp.maximum(left, self.zero)
         self.started[j] = self.started[j] + units
-        source = self.network.sources[j]
-        if source.lead_time == 0 and self.received:
+        self._send(j, self._made(j, units))
+        return units
+
+    def _made(self, j: int, units: Array) -> Array:
+        """Return what of the started units turns out well; in integer units to the nearest, half to even."""
+        if j not in self.scrapped:
+            return units
+        made = units * self.exogenous.yields[self.network.yielding_sources.index(j)]
+        made = self.xp.round(made) if self.integer else made
+        self.scrapped[j] = self.scrapped[j] + (units - made)
+        return made
+
+    def _send(self, j: int, units: Array) -> None:
+        """Put units into source j's pipeline, or on hand where nothing keeps them."""
+        source, rows = self.network.sources[j], self.pipeline[j]
+        if source.lead_time_law is not None:
+            due = self._due(j, rows)
+            for k in range(source.lead_time + 1):
+                arriving = self.xp.where(due == k, units, self.zero)
+                if k == 0 and self.received:
+                    self._join_stock(j, source, arriving)
+                else:
+                    rows[k] = rows[k] + arriving
+        elif source.lead_time == 0 and self.received:
             self._join_stock(j, source, units)
         else:
-            self.pipeline[j][-1] = self.pipeline[j][-1] + units
-        return units
+            rows[-1] = rows[-1] + units
+
+    def _due(self, j: int, rows: list[Array]) -> Array:
+        """Return in how many periods what starts now arrives: after its own time, or with the last under way."""
+        due = self.exogenous.lead_time[self.network.random_lead_times.index(j)]
+        law = self.network.sources[j].lead_time_law
+        if law is not None and not law.crossing:
+            for k in range(1, len(rows)):
+                due = self.xp.where(rows[k] > 0, self.xp.maximum(due, self.zero + k), due)
+        self.lead_time[j] = due
+        return due
 
     # --- shared resources ----------------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class Engine:
         weights = PRESETS["profit"] if weights is None else weights
         self.clock = np.zeros(self.num_envs, dtype=np.int64)
         self._shape = (self.num_envs, len(self.space.entries))
-        disrupted = bool(network.disrupted_sources)
+        disrupted = network.draws_availability
         self._world = make_world(network, self.clock, backend, dtype, self.space, self.observation, weights, disrupted)
         self._traces: Traces | None = None
         self._reports: list[Report] = []  # newest first; none where everything is known at once

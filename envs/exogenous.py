@@ -22,7 +22,7 @@ from pushpull.envs.demand_paths import demand_paths
 from pushpull.envs.families import market_demand, mean
 from pushpull.envs.network import Demand, Forecast, Network, Variant
 from pushpull.envs.streams import World, uniforms
-from pushpull.envs.supply import availability
+from pushpull.envs.supply import draw_supply
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Traces:
     booked, booked_after : ndarray, [T, sum of `Network.book_rows`, B], or None
         Orders that stand in the books at the start of period t, due in t, t + 1, ..., and after its demand event, due
         in t + 1, t + 2, ..., market by market.
+    lead_time : ndarray, [T, L, B], or None
+        Periods that what each of `Network.random_lead_times` starts in a period travels; None where none is drawn.
+    yields : ndarray, [T, Y, B], or None
+        Share of what each of `Network.yielding_sources` starts in a period that turns out well; None where all does.
     """
 
     demand: np.ndarray
@@ -49,6 +53,8 @@ class Traces:
     available: np.ndarray | None = None
     booked: np.ndarray | None = None
     booked_after: np.ndarray | None = None
+    lead_time: np.ndarray | None = None
+    yields: np.ndarray | None = None
 
     @classmethod
     def empty(cls, sections: Mapping[str, tuple[int, ...]], periods: int, batch: int) -> Traces:
@@ -77,6 +83,8 @@ SECTIONS = (
     "available",
     "booked",
     "booked_after",
+    "lead_time",
+    "yields",
     "forecast",
 )  # the forecast last, since its length is the longest horizon's
 
@@ -89,6 +97,8 @@ def trace_sections(network: Network, horizon: int, disrupted: bool = False) -> d
         "available": (len(network.sources),) if disrupted else None,
         "booked": book if any(book) else None,
         "booked_after": book if any(book) else None,
+        "lead_time": (len(network.random_lead_times),) if network.random_lead_times else None,
+        "yields": (len(network.yielding_sources),) if network.yielding_sources else None,
         "forecast": (horizon, markets),
     }
     return {name: shape for name in SECTIONS if (shape := shapes[name]) is not None}
@@ -128,10 +138,10 @@ def draw(network: Network, periods: int, worlds: Sequence[World]) -> Traces:
     """
     worlds = _whole_pairs(worlds)
     horizon = max(market.forecast.horizon for market in network.markets.values())
-    disrupted = bool(network.disrupted_sources)
-    traces = Traces.empty(trace_sections(network, horizon, disrupted), periods, len(worlds))
-    if traces.available is not None:
-        traces.available[:] = availability(network, periods, worlds)
+    sections = trace_sections(network, horizon, network.draws_availability)
+    traces = Traces.empty(sections, periods, len(worlds))
+    for name, values in draw_supply(network, periods, worlds).items():
+        getattr(traces, name)[:] = values
     wanted = [periods + max(market.forecast.horizon - 1, market.booked_ahead) for market in network.markets.values()]
     paths = demand_paths(network, periods, worlds, wanted)
     for m, (i, market) in enumerate(network.markets.items()):
@@ -155,16 +165,17 @@ def keep_books(network: Network, traces: Traces, paths: Sequence[np.ndarray], wo
         traces.forecast[:, :, m] = with_bookings(market, traces.forecast[:, :, m], own[0])
 
 
-def recorded(network: Network, demand: np.ndarray, forecast: np.ndarray, available: np.ndarray | None = None) -> Traces:
-    """Return the traces of one recorded world: demand [T, M], forecasts [T, H, M] and availability [T, J].
+def recorded(network: Network, demand: np.ndarray, forecast: np.ndarray, **supply: np.ndarray | None) -> Traces:
+    """Return the traces of one recorded world: demand [T, M], forecasts [T, H, M] and what sources do, each [T, rows].
 
     Orders are booked as in the world (0, 0); none is known that is due after the record.
     """
-    sections = trace_sections(network, forecast.shape[1], disrupted=available is not None)
+    sections = trace_sections(network, forecast.shape[1], disrupted=supply.get("available") is not None)
     traces = Traces.empty(sections, len(demand), 1)
     traces.demand[..., 0], traces.forecast[..., 0] = demand, forecast
-    if available is not None and traces.available is not None:
-        traces.available[..., 0] = available
+    for name, values in supply.items():
+        if values is not None:
+            getattr(traces, name)[..., 0] = values
     keep_books(network, traces, [path[:, None] for path in demand.T], [(0, 0)])
     return traces
 

@@ -39,21 +39,25 @@ def values(plain: Iterable[int]) -> Any:
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
  SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH, WRITES_OFF, LIMITS_STORAGE, SALVAGES,
- RESOURCES, REMEMBERS, TAKES_BACK,
- OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_BOOKED, OUTSIDE_COUNTED, OUTSIDE_FORECAST,  # first rows of traces
+ RESOURCES, REMEMBERS, TAKES_BACK, ECONOMIES,
+ # first rows of traces
+ OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_BOOKED, OUTSIDE_COUNTED, OUTSIDE_LEAD_TIME, OUTSIDE_YIELDS,
+ OUTSIDE_FORECAST,
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA, RESOURCE_RATE,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, STOCK_BY_AGE, SETUP, GOODWILL, RETURNING,
  RETURN_PARTS, DEMAND, SHIPPED, ON_TIME,
- LOST, ORDERED, STARTED, RECEIPT, SHORTFALL, WRITTEN_OFF, OVERFLOW, CHANGEOVERS, RESOURCE_USED, IN_PROCESS,
- RETURNED, CAME_BACK, RESTOCKED, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
- QUANTITY, THRESHOLD, GAP, AVAILABLE, FORESEEN, POSITION, NEED, FINAL, WANT, COUNTED, CLAIM, NEXT_SETUP, SCRATCH,
- WORK_ROWS,  # scratch
- HEAD) = values(range(93))
+ LOST, ORDERED, STARTED, RECEIPT, SHORTFALL, WRITTEN_OFF, OVERFLOW, CHANGEOVERS, RESOURCE_USED, ON_OVERTIME, TRAVEL,
+ SCRAPPED, IN_PROCESS, RETURNED, CAME_BACK, RESTOCKED, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
+ QUANTITY, THRESHOLD, GAP, AVAILABLE, DRAWN_LEAD_TIME, YIELDS, FORESEEN, POSITION, NEED, FINAL, WANT, COUNTED, CLAIM,
+ NEXT_SETUP, SCRATCH, WORK_ROWS,  # scratch
+ HEAD) = values(range(101))
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
- IS_DISRUPTED, COUNTED_LIST, END_COUNTED_LIST, RESOURCE, SOURCE_INTS) = values(range(26))
+ IS_DISRUPTED, TRAVEL_ROW, IN_ORDER, SCRAP_ROW, COUNTED_LIST, END_COUNTED_LIST, RESOURCE, OVERTIME_ROW, BREAKS,
+ END_BREAKS, SOURCE_INTS) = values(range(32))
 (CAPACITY, LOT_SIZE, LOT_GAP, MAX_ORDER, ADJUST_TIME, CARDS_LIMIT, UNIT_COST, FIXED_COST, PIPELINE_COST,
- SHORTFALL_COST, SPIKE, RESOURCE_USE, SOURCE_RATES) = values(range(13))
+ SHORTFALL_COST, SPIKE, RESOURCE_USE, OVERTIME_CAPACITY, OVERTIME_COST, LOAD_SIZE, LOAD_COST,
+ SOURCE_RATES) = values(range(17))
 (SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, HAS_GOODWILL, GOODWILL_ROW,
  RETURN_LAG, RETURNING_ROW, PARTS_ROW, RETURNED_ROW, BACK_ROW, RESTOCKED_ROW, SHELF_LIFE, SHELF_ROW, WHEN_FULL,
  STAGE_INTS) = values(range(20))
@@ -70,12 +74,13 @@ TOTALS_FIELDS = (
     "periods", "revenue", "costs", "discounted_profit", "demand", "shipped", "shipped_on_time", "lost", "orders",
     "orders_in_full", "ready", "on_hand", "owed", "in_process", "start", "order", "order_squared", "demand_squared",
     "cycles", "cycles_in_stock", "short", "shipped_late", "resilience",
-    "written_off", "changeovers", "resource_used", "returned",
+    "written_off", "changeovers", "resource_used", "returned", "lead_time", "lead_time_squared", "scrapped", "overtime",
 )  # fmt: skip
 (T_PERIODS, T_REVENUE, T_COSTS, T_DISCOUNTED_PROFIT, T_DEMAND, T_SHIPPED, T_SHIPPED_ON_TIME, T_LOST, T_ORDERS,
  T_ORDERS_IN_FULL, T_READY, T_ON_HAND, T_OWED, T_IN_PROCESS, T_START, T_ORDER, T_ORDER_SQUARED,
  T_DEMAND_SQUARED, T_CYCLES, T_CYCLES_IN_STOCK, T_SHORT, T_SHIPPED_LATE, T_RESILIENCE, T_WRITTEN_OFF,
- T_CHANGEOVERS, T_RESOURCE_USED, T_RETURNED) = values(range(len(TOTALS_FIELDS)))  # fmt: skip
+ T_CHANGEOVERS, T_RESOURCE_USED, T_RETURNED, T_LEAD_TIME, T_LEAD_TIME_SQUARED, T_SCRAPPED, T_OVERTIME,
+ ) = values(range(len(TOTALS_FIELDS)))  # fmt: skip
 BASES = ("installation", "echelon", "physical")
 INSTALLATION, ECHELON, PHYSICAL = values(range(3))
 DISRUPTIONS = (None, "start", "order", "transit", "receipt")
@@ -84,6 +89,8 @@ HAS_ROOM, HOLDS, SCRAPS, BLOCKS = values(range(4))  # what a stage does when it 
 OBSOLESCENCE_TERM, STORAGE_TERM = COST_TERMS.index("obsolescence"), COST_TERMS.index("storage")
 CHANGEOVER_TERM = COST_TERMS.index("changeover")
 RETURNS_TERM = COST_TERMS.index("returns")
+PRODUCTION_TERM = COST_TERMS.index("production")
+OVERTIME_TERM, LOADS_TERM = COST_TERMS.index("overtime"), COST_TERMS.index("loads")
 # What an observation entry shows that is no row of the block; from a first code on they go downwards.
 TIME_LEFT, FIRST_FORECAST, FIRST_POSITION, FIRST_ECHELON, FIRST_TRANSIT = -1, -2, -1_000_000, -2_000_000, -3_000_000
 FIRST_AVAILABLE, FIRST_BOOKED, FIRST_SETUP = -4_000_000, -5_000_000, -6_000_000
@@ -113,6 +120,9 @@ FLOWS = {
     "on_hand": ON_HAND,
     "owed": OWED,
     "in_process": IN_PROCESS,
+    "overtime": ON_OVERTIME,
+    "lead_time": TRAVEL,
+    "scrapped": SCRAPPED,
     "shipped_late": SHIPPED_LATE,
     "written_off": WRITTEN_OFF,
     "overflow": OVERFLOW,
@@ -158,13 +168,16 @@ def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], di
         GOODWILL: len(network.remembered), RETURNING: sum(network.return_lags), RETURN_PARTS: 3 * back,
         DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j,
         WRITTEN_OFF: n * network.writes_off, OVERFLOW: n * network.limits_storage, CHANGEOVERS: r,
-        RESOURCE_USED: r, IN_PROCESS: j,
+        RESOURCE_USED: r, ON_OVERTIME: len(network.overtime_sources),
+        TRAVEL: len(network.random_lead_times), SCRAPPED: len(network.yielding_sources), IN_PROCESS: j,
         RETURNED: 2 * back, CAME_BACK: back, RESTOCKED: back, SHIPPED_LATE: ages,
         COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
     }  # fmt: skip
     scratch = {
-        QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0, FORESEEN: n, POSITION: n, NEED: n,
-        FINAL: n, WANT: j, COUNTED: sum(network.book_rows) if any(network.counted_orders) else 0,
+        QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0,
+        DRAWN_LEAD_TIME: len(network.random_lead_times), YIELDS: len(network.yielding_sources),
+        FORESEEN: n, POSITION: n, NEED: n, FINAL: n, WANT: j,
+        COUNTED: sum(network.book_rows) if any(network.counted_orders) else 0,
         CLAIM: r, NEXT_SETUP: r, SCRATCH: 6, WORK_ROWS: 0,
     }  # fmt: skip
     return kept, scratch
@@ -177,6 +190,11 @@ def first_rows(network: Network, disrupted: bool = False) -> dict[int, int]:
         for sizes in section_sizes(network, disrupted)
         for section, row in zip(sizes, np.cumsum([0, *sizes.values()]), strict=False)
     }
+
+
+def _place(sources: tuple[int, ...], j: int) -> int:
+    """Place of source j among some; -1 where it is not one of them."""
+    return sources.index(j) if j in sources else -1
 
 
 def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = False) -> Tables:
@@ -209,8 +227,10 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
             *place(list(network.inputs[k])), network.modes[k] == "push" and source.carries, RULES.index(lot.rule),
             lot.at_most_one, lot.gap is not None, BASES.index(source.basis), *place(position),
             cards is not None, *place(limited), source.review_period, source.review_offset, DISRUPTIONS.index(affects),
-            k in network.disrupted_sources,
-            *place(list(network.counted_orders[k])), network.resource_of[k],
+            k in network.disrupted_sources, _place(network.random_lead_times, k),
+            source.lead_time_law is not None and not source.lead_time_law.crossing, _place(network.yielding_sources, k),
+            *place(list(network.counted_orders[k])), network.resource_of[k], _place(network.overtime_sources, k),
+            *place([(0, number) for step in source.price_steps for number in step]),  # three numbers a break
         ]  # fmt: skip
         source_rates[k] = [
             source.capacity, lot.Q or 0, network.rounded(lot.gap or 0),
@@ -218,6 +238,8 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
             whole(cards.limit) if cards else 0, source.unit_cost, source.fixed_cost, source.pipeline_holding_cost,
             source.shortfall_cost, source.spikes.threshold if source.spikes else 0,
             source.resource_use,
+            *((source.overtime.capacity, source.overtime.cost) if source.overtime else (0, 0)),
+            *((source.load.size, source.load.cost) if source.load else (1, 0)),
         ]  # fmt: skip
         pipeline_row += network.pipeline_rows[k]
         transit_row += network.order_delays[k]
@@ -272,6 +294,8 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         (OUTSIDE_AVAILABLE, "available"),
         (OUTSIDE_BOOKED, "booked"),
         (OUTSIDE_COUNTED, "booked_after" if network.counts_after_demand else "booked"),
+        (OUTSIDE_LEAD_TIME, "lead_time"),
+        (OUTSIDE_YIELDS, "yields"),
         (OUTSIDE_FORECAST, "forecast"),
     ):
         head[section] = outside[name]
@@ -289,6 +313,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[WARM_UP] = network.warm_up
     head[REMEMBERS] = bool(network.remembered)
     head[TAKES_BACK] = bool(network.returning)
+    head[ECONOMIES] = network.has_economies
     head[FOLLOWS_DISRUPTIONS] = disrupted and resilience.rows(network) > 0
     head[AFTERMATH] = resilience.aftermath(network)
     head[TERMS] = len(network.cost_terms)
@@ -394,7 +419,7 @@ def period(ints, rates, rows, work, clock, periods):
     if ints[WRITES_OFF] or ints[LIMITS_STORAGE]:
         write_off(ints, rates, rows, work)
     advance(ints, rows, work)
-    charge(ints, rates, rows, clock, periods)
+    charge(ints, rates, rows, work, clock, periods)
 
 
 @compiled
@@ -794,6 +819,12 @@ def start_orders(ints, rates, rows, work, serving):
 
 
 @compiled
+def is_scaled(ints, j):
+    """Whether availability scales the capacity of source j."""
+    return ints[DISRUPTED] == 1 and source(ints, j, AFFECTS) <= AFFECTS_START
+
+
+@compiled
 def within_capacity(ints, rates, rows, work, j, units):
     """Want what capacity and availability leave of a row of units after this period's earlier starts."""
     lanes, zero, whole, missing = rows.shape[1], rows.dtype.type(0), ints[INTEGER] == 1, rows.dtype.type(ROUNDING)
@@ -803,7 +834,7 @@ def within_capacity(ints, rates, rows, work, j, units):
         ints[AVAILABLE] + j,
         ints[WANT] + j,
     )
-    scaled = ints[DISRUPTED] == 1 and source(ints, j, AFFECTS) <= AFFECTS_START
+    scaled, overtime = is_scaled(ints, j), source_rate(rates, j, OVERTIME_CAPACITY)
     if capacity == np.inf:
         if scaled:
             for e in range(lanes):
@@ -813,10 +844,12 @@ def within_capacity(ints, rates, rows, work, j, units):
                 work[want, e] = rows[units, e]
     elif scaled:
         for e in range(lanes):
-            rate = capacity * work[up, e]
-            work[want, e] = min(rows[units, e], (np.floor(rate + missing) if whole else rate) - rows[started, e])
+            rate, extra = capacity * work[up, e], overtime * work[up, e]
+            if whole:
+                rate, extra = np.floor(rate + missing), np.floor(extra + missing)
+            work[want, e] = min(rows[units, e], rate + extra - rows[started, e])
     else:
-        rate = np.floor(capacity) if whole else capacity
+        rate = np.floor(capacity) + np.floor(overtime) if whole else capacity + overtime
         for e in range(lanes):
             work[want, e] = min(rows[units, e], rate - rows[started, e])
     r = source(ints, j, RESOURCE)
@@ -956,11 +989,50 @@ def start(ints, rates, rows, work, j, ordered, received):
     if ordered:
         for e in range(lanes):
             rows[pending, e] -= work[units, e]
-    if source(ints, j, LEAD_TIME) == 0 and received:
+    if source(ints, j, SCRAP_ROW) >= 0:
+        made(ints, rows, work, j, units)
+    if source(ints, j, TRAVEL_ROW) >= 0:
+        send(ints, rates, rows, work, j, units, received)
+    elif source(ints, j, LEAD_TIME) == 0 and received:
         join_stock(ints, rates, rows, work, j, units)
     else:
         for e in range(lanes):
             rows[last, e] += work[units, e]
+
+
+@compiled
+def made(ints, rows, work, j, units):
+    """Leave of a row of started units what turns out well; in integer units to the nearest, half to even."""
+    k, whole = source(ints, j, SCRAP_ROW), ints[INTEGER] == 1
+    share, scrapped = ints[YIELDS] + k, ints[SCRAPPED] + k
+    for e in range(rows.shape[1]):
+        well = work[units, e] * work[share, e]
+        well = np.rint(well) if whole else well
+        rows[scrapped, e] += work[units, e] - well
+        work[units, e] = well
+
+
+@compiled
+def send(ints, rates, rows, work, j, units, received):
+    """Put a row of units into source j's pipeline by its drawn lead time, behind what may not be overtaken."""
+    lanes, zero, arriving = rows.shape[1], rows.dtype.type(0), ints[SCRATCH] + 1
+    drawn, due = ints[DRAWN_LEAD_TIME] + source(ints, j, TRAVEL_ROW), ints[TRAVEL] + source(ints, j, TRAVEL_ROW)
+    first, longest = source(ints, j, PIPELINE_ROW), source(ints, j, LEAD_TIME)
+    for e in range(lanes):
+        rows[due, e] = work[drawn, e]
+    if source(ints, j, IN_ORDER):
+        for k in range(1, longest + 1):
+            for e in range(lanes):
+                last = rows.dtype.type(k) if rows[first + k, e] > 0 else zero
+                rows[due, e] = max(rows[due, e], last)
+    for k in range(longest + 1):
+        if k == 0 and received:
+            for e in range(lanes):
+                work[arriving, e] = work[units, e] if rows[due, e] == 0 else zero
+            join_stock(ints, rates, rows, work, j, arriving)
+        else:
+            for e in range(lanes):
+                rows[first + k, e] += work[units, e] if rows[due, e] == k else zero
 
 
 @compiled
@@ -1101,7 +1173,7 @@ def advance(ints, rows, work):
 
 
 @compiled
-def charge(ints, rates, rows, clock, periods):
+def charge(ints, rates, rows, work, clock, periods):
     """Cost by term, in the order of `Network.cost_terms`, and revenue."""
     holding, pipeline, backorder, lost_sale, production, fixed, shortfall = range(7)
     lanes, zero, tolerance, cost = rows.shape[1], rows.dtype.type(0), rates[0], ints[COSTS]
@@ -1122,6 +1194,9 @@ def charge(ints, rates, rows, clock, periods):
         if rate != 0:
             for e in range(lanes):
                 rows[cost + fixed, e] += rate if rows[started, e] > tolerance else zero
+    if ints[ECONOMIES]:
+        for j in range(ints[J]):
+            charge_economies(ints, rates, rows, work, j)
     if ints[WRITES_OFF]:
         for i in range(ints[N]):
             term, rate = ints[ints[COST_ROWS] + OBSOLESCENCE_TERM], stage_rate(ints, rates, i, OBSOLESCENCE_COST)
@@ -1143,6 +1218,36 @@ def charge(ints, rates, rows, clock, periods):
             rate, on_hand = stage_rate(ints, rates, i, SALVAGE_VALUE), ints[ON_HAND] + i
             for e in range(clock.size):
                 rows[ints[REVENUE], e] += rate * rows[on_hand, e] if clock[e] == periods - 1 else zero
+
+
+@compiled
+def charge_economies(ints, rates, rows, work, j):
+    """Charge source j's price breaks, overtime and loads, and tell what it started on overtime."""
+    lanes, zero, whole, tolerance = rows.shape[1], rows.dtype.type(0), ints[INTEGER] == 1, rates[0]
+    started, production = ints[STARTED] + j, ints[ints[COST_ROWS] + PRODUCTION_TERM]
+    for step in range(ints[WEIGHT] + source(ints, j, BREAKS), ints[WEIGHT] + source(ints, j, END_BREAKS), 3):
+        least, change, unchanged = rates[step], rates[step + 1], rates[step + 2]
+        for e in range(lanes):
+            more = change * (rows[started, e] - unchanged)
+            rows[production, e] += more if rows[started, e] >= least - tolerance else zero
+    if source(ints, j, OVERTIME_ROW) >= 0:
+        capacity, scaled, missing = source_rate(rates, j, CAPACITY), is_scaled(ints, j), rows.dtype.type(ROUNDING)
+        beyond, up = ints[ON_OVERTIME] + source(ints, j, OVERTIME_ROW), ints[AVAILABLE] + j
+        if not scaled:
+            regular = np.floor(capacity) if whole else capacity
+            for e in range(lanes):
+                rows[beyond, e] = max(rows[started, e] - regular, zero)
+        else:
+            for e in range(lanes):
+                regular = capacity * work[up, e]
+                regular = np.floor(regular + missing) if whole else regular
+                rows[beyond, e] = max(rows[started, e] - regular, zero)
+        add(rows, ints[ints[COST_ROWS] + OVERTIME_TERM], source_rate(rates, j, OVERTIME_COST), beyond)
+    size, cost = source_rate(rates, j, LOAD_SIZE), source_rate(rates, j, LOAD_COST)
+    if cost != 0:
+        loads = ints[ints[COST_ROWS] + LOADS_TERM]
+        for e in range(lanes):
+            rows[loads, e] += cost * np.ceil((rows[started, e] - tolerance) / size)
 
 
 @compiled
@@ -1319,8 +1424,10 @@ def fill_outside(ints, rates, rows, work, clock, outside, first):
     if ints[DISRUPTED]:
         for j in range(ints[J]):
             cut(outside, first, ints[OUTSIDE_AVAILABLE] + j, clock, work, ints[AVAILABLE] + j)
-    for row in range(ints[SCRATCH] - ints[COUNTED]):
+    for row in range(ints[CLAIM] - ints[COUNTED]):
         cut(outside, first, ints[OUTSIDE_COUNTED] + row, clock, work, ints[COUNTED] + row)
+    for k in range(ints[FORESEEN] - ints[DRAWN_LEAD_TIME]):  # lead times, then yields, there as here
+        cut(outside, first, ints[OUTSIDE_LEAD_TIME] + k, clock, work, ints[DRAWN_LEAD_TIME] + k)
     if ints[FORECASTS]:
         expected = ints[SCRATCH]
         for row in range(ints[FORESEEN], ints[FORESEEN] + ints[N]):
@@ -1547,8 +1654,11 @@ def tally(ints, rates, rows, work, totals, clock, discount):
         (T_WRITTEN_OFF, ints[WRITTEN_OFF], ints[OVERFLOW] - ints[WRITTEN_OFF]),
         (T_CHANGEOVERS, ints[CHANGEOVERS], ints[RESOURCES]),
         (T_RESOURCE_USED, ints[RESOURCE_USED], ints[RESOURCES]),
+        (T_OVERTIME, ints[ON_OVERTIME], ints[TRAVEL] - ints[ON_OVERTIME]),
     ):
         sum_up(rows, row, totals, total_row(ints, field), count, clock, warm_up, everywhere)
+    if ints[IN_PROCESS] > ints[TRAVEL]:
+        tally_supply(ints, rows, totals, clock)
     sum_squares(rows, ints[ORDERED], totals, total_row(ints, T_ORDER_SQUARED), ints[J], clock, warm_up, everywhere)
     for i in range(ints[N]):
         on_hand, ready = ints[ON_HAND] + i, total_row(ints, T_READY) + i
@@ -1593,6 +1703,26 @@ def follow_cycles(ints, rows, work, totals, clock):
             totals[cycles, e] += counts
             totals[in_stock, e] += counts & fine
             totals[short, e] = np.float64((rows[on_time, e] < rows[demand, e]) | ((not fine) & (not closed)))
+
+
+@compiled
+def tally_supply(ints, rows, totals, clock):
+    """Add what travels by a drawn lead time, and what is scrapped."""
+    for j in range(ints[J]):
+        k = source(ints, j, TRAVEL_ROW)
+        if k >= 0:
+            mean, square = total_row(ints, T_LEAD_TIME) + k, total_row(ints, T_LEAD_TIME_SQUARED) + k
+            started, travel = ints[STARTED] + j, ints[TRAVEL] + k
+            for e in range(clock.size):
+                weight = np.float64(rows[started, e]) * rows[travel, e]
+                counts = clock[e] >= ints[WARM_UP]
+                totals[mean, e] += weight if counts else 0.0
+                totals[square, e] += weight * rows[travel, e] if counts else 0.0
+        k = source(ints, j, SCRAP_ROW)
+        if k >= 0:
+            lost, scrapped = total_row(ints, T_SCRAPPED) + k, ints[SCRAPPED] + k
+            for e in range(clock.size):
+                totals[lost, e] += rows[scrapped, e] if clock[e] >= ints[WARM_UP] else 0.0
 
 
 @compiled

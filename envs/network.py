@@ -48,6 +48,8 @@ FEATURE_COST_TERMS: dict[str, Callable[[Network], bool]] = {  # further terms, a
     "storage": lambda network: network.limits_storage,
     "changeover": lambda network: bool(network.resources),
     "returns": lambda network: bool(network.returning),
+    "overtime": lambda network: bool(network.overtime_sources),
+    "loads": lambda network: any(source.load is not None for source in network.sources),
 }
 COST_TERMS = (*COMMON_COST_TERMS, *FEATURE_COST_TERMS)
 POINT_WORDS = ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
@@ -182,6 +184,136 @@ class Resource(Settings):
 
 
 @dataclass(frozen=True)
+class LeadTime(Settings):
+    """A lead time that is drawn in every period, for what a source starts in it.
+
+    It is one of `values`, with `probabilities` that are equal by default, or any whole number from `min` to `max`. With
+    `crossing` every start arrives after its own time, be it before an earlier one. Without, it waits for all that is
+    still under way, so that a source delivers in the order in which it started.
+    """
+
+    values: tuple[int, ...] | None = setting(optional(listing(_periods, at_least=1)), None)
+    probabilities: tuple[float, ...] | None = setting(optional(listing(_share, at_least=1)), None)
+    min_: int | None = setting(optional(_periods), None)
+    max_: int | None = setting(optional(_periods), None)
+    crossing: bool = setting(flag, False)
+
+    def examine(self):
+        if self.values is None:
+            if self.probabilities is not None:
+                raise InputError("values", "missing; probabilities are those of values, so state them")
+            if self.min_ is None or self.max_ is None:
+                raise InputError("values", "missing; state values, or min and max")
+            if self.min_ > self.max_:
+                raise InputError("max", f"{self.max_} is below min {self.min_}; give max >= min")
+        else:
+            for key, value in (("min", self.min_), ("max", self.max_)):
+                if value is not None:
+                    raise InputError(key, f"{value} does not go with values; state values, or min and max")
+            _examine_law(self.values, self.probabilities)
+
+    @cached_property
+    def law(self) -> np.ndarray:
+        """Probability of each lead time from 0 to the longest."""
+        if self.values is None:
+            assert self.min_ is not None and self.max_ is not None
+            law = np.zeros(self.max_ + 1)
+            law[self.min_ :] = 1 / (self.max_ + 1 - self.min_)
+            return law
+        chances = self.probabilities or (1 / len(self.values),) * len(self.values)
+        return np.bincount(self.values, weights=chances)
+
+    @cached_property
+    def law_in_order(self) -> np.ndarray:
+        """Probability of each lead time, waiting for earlier starts included, where something starts in every period.
+
+        Without crossing a start of lead time L arrives at the latest of its own and earlier dues, so that within l
+        periods it arrives with probability F(l) F(l + 1) F(l + 2) ..., F being the distribution of `law` (as in the
+        sequential systems of Kaplan 1970, Management Science 16(7)).
+        """
+        if self.crossing:
+            return self.law
+        within = np.cumsum(self.law)
+        return np.diff(np.cumprod(within[::-1])[::-1], prepend=0.0)
+
+
+@dataclass(frozen=True)
+class Share(Settings):
+    """A share that is drawn in every period: beta with `mean` and `sd`, or one of `values` with `probabilities`.
+
+    Without `sd` it is the mean always; without `probabilities` all values are as likely. A number alone is a mean.
+    """
+
+    mean: float | None = setting(optional(_share), None)
+    sd: float = setting(number(0), 0)
+    values: tuple[float, ...] | None = setting(optional(listing(_share, at_least=1)), None)
+    probabilities: tuple[float, ...] | None = setting(optional(listing(_share, at_least=1)), None)
+
+    def examine(self):
+        if (self.mean is None) == (self.values is None):
+            raise InputError("mean", f"{self.mean} with values {self.values}; state one of the two")
+        if self.values is None:
+            if self.probabilities is not None:
+                raise InputError("probabilities", "they are those of values; state values, or leave them out")
+            assert self.mean is not None
+            if self.sd and self.sd**2 >= self.mean * (1 - self.mean):
+                raise InputError(
+                    "sd", f"{self.sd} is more than a share of mean {self.mean} can spread; give sd^2 < mean (1 - mean)"
+                )
+        else:
+            if self.sd:
+                raise InputError("sd", f"{self.sd} does not go with values; leave it out")
+            _examine_law(self.values, self.probabilities)
+
+    @cached_property
+    def average(self) -> float:
+        """Mean of the share."""
+        if self.values is None:
+            return 0.0 if self.mean is None else float(self.mean)
+        return float(np.average(self.values, weights=self.probabilities))
+
+
+def _examine_law(values: Sequence[float] | None, probabilities: Sequence[float] | None) -> None:
+    if probabilities is not None and values is not None:
+        if len(probabilities) != len(values):
+            raise InputError("probabilities", f"{len(probabilities)} entries for {len(values)} values; give one each")
+        if abs(sum(probabilities) - 1) > 1e-9:
+            raise InputError("probabilities", f"they sum to {sum(probabilities):g}; make them sum to 1")
+
+
+def _share_law(field: str, value: Any) -> Share:
+    return build(Share, value if isinstance(value, (Share, Mapping)) else {"mean": value}, field)
+
+
+def _lead_time(field: str, value: Any) -> int | LeadTime:
+    return build(LeadTime, value, field) if isinstance(value, (LeadTime, Mapping)) else _periods(field, value)
+
+
+@dataclass(frozen=True)
+class Overtime(Settings):
+    """Capacity beyond the regular one, and what every unit started on it costs beside its unit cost."""
+
+    capacity: float = setting(number(above=0))
+    cost: float = setting(_money)
+
+
+@dataclass(frozen=True)
+class PriceBreak(Settings):
+    """The unit cost that holds from a number of units on, started in one period."""
+
+    from_: float = setting(number(above=0))
+    unit_cost: float = setting(number())
+
+
+@dataclass(frozen=True)
+class Load(Settings):
+    """A truck or batch: it holds `size` units, and each that is begun costs `cost`."""
+
+    size: float = setting(number(above=0))
+    cost: float = setting(_money)
+
+
+@dataclass(frozen=True)
 class Source(Settings):
     """One way to replenish a stage: `inputs` per unit made, from upstream stages or (none) from outside.
 
@@ -191,8 +323,11 @@ class Source(Settings):
 
     mode: str | None = setting(optional(choice(*MODES)), None)
     inputs: Mapping[str, float] = setting(mapping(number(above=0)), None)
-    lead_time: int = setting(_periods, 1)
+    lead_time_: int | LeadTime = setting(_lead_time, 1)
     capacity: float = setting(_capacity, float("inf"))
+    capacity_share: Share | None = setting(optional(_share_law), None)
+    yield_: Share | None = setting(optional(_share_law), None)
+    overtime: Overtime | None = setting(optional(record(Overtime)), None)
     lot: Lot = setting(record(Lot), Lot())
     basis: str = setting(choice("installation", "echelon", "physical"), "installation")
     over: tuple[str, ...] | None = setting(optional(listing(text, at_least=1)), None)
@@ -205,7 +340,10 @@ class Source(Settings):
     shortfall: str | None = setting(optional(choice("drop", "carry")), None)
     shortfall_cost: float = setting(_money, 0)
     unit_cost: float = setting(number(), 0)
+    price_breaks: tuple[PriceBreak, ...] = setting(records(PriceBreak), ())
+    price_rule: str = setting(choice("all_units", "incremental"), "all_units")
     fixed_cost: float = setting(_money, 0)
+    load: Load | None = setting(optional(record(Load)), None)
     pipeline_holding_cost: float = setting(_money, 0)
     disruption: Disruption | None = setting(optional(record(Disruption)), None)
     advance_position: int = setting(_periods, 0)
@@ -225,6 +363,21 @@ class Source(Settings):
                 f"{list(self.initial_pipeline)} has {len(self.initial_pipeline)} entries but lead_time is "
                 f"{self.lead_time}; entry k is received in period k, so give at most lead_time entries",
             )
+        if self.capacity_share is not None:
+            if self.capacity == float("inf"):
+                raise InputError("capacity_share", "of an unlimited capacity; state the source's capacity")
+            if self.disruption is not None:
+                raise InputError("capacity_share", "does not go with a disruption of the same source; leave one out")
+        if self.overtime is not None and self.capacity == float("inf"):
+            raise InputError("overtime", "beyond an unlimited capacity; state the source's regular capacity")
+        if self.price_rule != "all_units" and not self.price_breaks:
+            raise InputError("price_rule", f"{self.price_rule!r} of no price_breaks; state them, or leave it out")
+        for k in range(1, len(self.price_breaks)):
+            before, own = self.price_breaks[k - 1].from_, self.price_breaks[k].from_
+            if own <= before:
+                raise InputError(f"price_breaks[{k}].from", f"{own} is not above {before}; sort breaks, one price each")
+        if self.yield_ is not None and self.yield_.average == 0:
+            raise InputError("yield", "0 makes nothing of what is started; give a mean above 0")
         if self.disruption is not None and self.disruption.severity < 1 and self.capacity == float("inf"):
             raise InputError(
                 "disruption.severity",
@@ -278,6 +431,54 @@ class Source(Settings):
             raise InputError(
                 "order_delay", f"{self.order_delay} is refused on a mixed source; leave it out, or use mode: pull"
             )
+
+    @property
+    def lead_time_law(self) -> LeadTime | None:
+        """The law of a lead time that is drawn."""
+        return self.lead_time_ if isinstance(self.lead_time_, LeadTime) else None
+
+    @cached_property
+    def lead_time(self) -> int:
+        """Periods from a start to its arrival, the longest there may be."""
+        law = self.lead_time_
+        return len(law.law) - 1 if isinstance(law, LeadTime) else law
+
+    @cached_property
+    def planned_lead_time(self) -> int:
+        """The mean of the lead time, waiting for earlier starts included, rounded to whole periods."""
+        law = self.lead_time_law
+        return self.lead_time if law is None else round(float(law.law_in_order @ np.arange(len(law.law))))
+
+    @cached_property
+    def lead_time_variance(self) -> float:
+        """Variance of the lead time, waiting for earlier starts included."""
+        law = self.lead_time_law
+        if law is None:
+            return 0.0
+        periods = np.arange(len(law.law))
+        return float(law.law_in_order @ periods**2 - (law.law_in_order @ periods) ** 2)
+
+    @property
+    def full_capacity(self) -> float:
+        """Regular capacity and overtime, units per period."""
+        return self.capacity + (0 if self.overtime is None else self.overtime.capacity)
+
+    @cached_property
+    def price_steps(self) -> tuple[tuple[float, float, float], ...]:
+        """For each price break: from how many units on, by how much a unit's cost changes, and for how many not.
+
+        Starting q units costs unit_cost x q + the sum over breaks with q >= from of change x (q - unchanged).
+        """
+        costs = [self.unit_cost, *(step.unit_cost for step in self.price_breaks)]
+        return tuple(
+            (step.from_, costs[k + 1] - costs[k], step.from_ if self.price_rule == "incremental" else 0.0)
+            for k, step in enumerate(self.price_breaks)
+        )
+
+    @property
+    def mean_yield(self) -> float:
+        """Mean share of the started units that turn out well."""
+        return 1.0 if self.yield_ is None else self.yield_.average
 
     @property
     def carries(self) -> bool:
@@ -444,13 +645,7 @@ class Demand(Settings):
                 f"{self.autocorrelation} does not go with kind {self.kind}, whose periods follow each other as they "
                 "were stated; leave it out, or use a kind that is drawn",
             )
-        if self.probabilities is not None:
-            if len(self.probabilities) != len(self.values):
-                raise InputError(
-                    "probabilities", f"{len(self.probabilities)} entries for {len(self.values)} values; give one each"
-                )
-            if abs(sum(self.probabilities) - 1) > 1e-9:
-                raise InputError("probabilities", f"they sum to {sum(self.probabilities):g}; make them sum to 1")
+        _examine_law(self.values, self.probabilities)
         if self.rows is not None and not (len(self.rows) == 2 and self.rows[0] < self.rows[1]):
             raise InputError("rows", f"{list(self.rows)} is not [first, end); give two rising row numbers")
 
@@ -1031,11 +1226,13 @@ class Network(Settings):
                 _require_whole(f"initial_pipeline[{k}]", units)
             if source.lot.Q is not None:
                 _require_whole("lot.Q", source.lot.Q)
-            for key in ("capacity", "max_order"):
-                if getattr(source, key) < 1:
-                    raise InputError(
-                        key, f"{getattr(source, key)} is less than a unit, but units are integer; give at least 1"
-                    )
+            if source.load is not None:
+                _require_whole("load.size", source.load.size)
+            most = {"capacity": source.capacity, "max_order": source.max_order}
+            most |= {"overtime.capacity": source.overtime.capacity} if source.overtime else {}
+            for key, units in most.items():
+                if units < 1:
+                    raise InputError(key, f"{units} is less than a unit, but units are integer; give at least 1")
 
     # --- what follows from the settings -----------------------------------------------------------------------
 
@@ -1208,6 +1405,31 @@ class Network(Settings):
     def disrupted_sources(self) -> tuple[int, ...]:
         """Sources that state when they are down."""
         return tuple(j for j, s in enumerate(self.sources) if s.disruption is not None and s.disruption.happens)
+
+    @cached_property
+    def draws_availability(self) -> bool:
+        """Whether any source is down, or short of capacity, by chance or by schedule."""
+        return bool(self.disrupted_sources) or any(source.capacity_share is not None for source in self.sources)
+
+    @cached_property
+    def random_lead_times(self) -> tuple[int, ...]:
+        """Sources whose lead time is drawn."""
+        return tuple(j for j, source in enumerate(self.sources) if source.lead_time_law is not None)
+
+    @cached_property
+    def overtime_sources(self) -> tuple[int, ...]:
+        """Sources that may work overtime."""
+        return tuple(j for j, source in enumerate(self.sources) if source.overtime is not None)
+
+    @cached_property
+    def has_economies(self) -> bool:
+        """Whether any source has price breaks, loads or overtime."""
+        return any(source.price_breaks or source.load or source.overtime for source in self.sources)
+
+    @cached_property
+    def yielding_sources(self) -> tuple[int, ...]:
+        """Sources of which not all that is started turns out well."""
+        return tuple(j for j, source in enumerate(self.sources) if source.yield_ is not None)
 
     def pushing_stages(self, points: Sequence[str]) -> set[str]:
         """Return the stages at and upstream of decoupling points: whose sources push unless they say otherwise."""

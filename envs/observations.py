@@ -59,8 +59,8 @@ class View:
     forecast : ndarray [H, M, B]
         Demand foreseen for this period, the next, ...
     available : ndarray [J, B]
-        The share of its capacity that each source has in this period: 1 where it is up. A source that goes down or up
-        is known to when the period starts, before anything is released or ordered.
+        The share of its capacity that each source has in this period: 1 where it is up. What a disruption takes is
+        known when the period starts, before anything is released or ordered; what varies by `capacity_share` is not.
     """
 
     def __init__(
@@ -127,7 +127,11 @@ class View:
 
     @property
     def available(self) -> Array:
-        return self._xp.ones_like(self.pending) if self._available is None else self._available
+        up = self._xp.ones_like(self.pending)
+        if self._available is None:
+            return up
+        known = self.network.disrupted_sources  # a capacity that varies is not
+        return self._xp.stack([self._available[j] if j in known else row for j, row in enumerate(up)])
 
     @property
     def periods_left(self) -> Array:

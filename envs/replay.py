@@ -91,6 +91,8 @@ def replay(
     demand: Sequence[Mapping[str, float]],
     available: Sequence[Sequence[float]] | None = None,
     backend: str = "auto",
+    lead_time: Sequence[Mapping[str, float]] | None = None,
+    yields: Sequence[Mapping[str, float]] | None = None,
 ) -> History:
     """Run recorded actions against recorded demand, from the network's initial state, in float64.
 
@@ -109,6 +111,10 @@ def replay(
         1 normal, 0 down, between them a share of capacity.
     backend : {"auto", "numba", "numpy", "torch"}
         What computes it; all agree.
+    lead_time : [T] of {source: periods}
+        How long what starts in each period travels, for every source whose lead time is drawn; others need none.
+    yields : [T] of {source: share}
+        What turns out well of what starts in each period, for every source with a yield; others need none.
 
     Returns
     -------
@@ -133,7 +139,9 @@ def replay(
         network,
         _demand_table(network, demand),
         _forecast_table(network, len(actions))[:, None],
-        None if available is None else _available_table(network, available),
+        available=None if available is None else _available_table(network, available),
+        lead_time=_drawn_table("lead_time", network, network.random_lead_times, lead_time, len(actions)),
+        yields=_drawn_table("yields", network, network.yielding_sources, yields, len(actions)),
     )
     clock = np.zeros(1, dtype=np.int64)
     space, disrupted = ActionSpace(network), available is not None
@@ -227,6 +235,27 @@ def _available_table(network: Network, available: Sequence[Sequence[float]]) -> 
         for j, share in enumerate(row):
             number(0, 1)(f"available[{t}][{j}]", share)
     return np.array(available, dtype=float).reshape(-1, width)
+
+
+def _drawn_table(
+    field: str, network: Network, sources: tuple[int, ...], rows: Sequence[Mapping[str, float]] | None, periods: int
+) -> np.ndarray | None:
+    """Return what is recorded of the sources that draw it, [T, sources]."""
+    names = [network.source_names[j] for j in sources]
+    if rows is None and names:
+        raise InputError(field, f"missing; {names} draw it, so give what was recorded: [T] of {{source: value}}")
+    if rows is None:
+        return None
+    _check_periods(field, rows, range(periods))
+    table = np.zeros((periods, len(names)))
+    for t, row in enumerate(rows):
+        if not isinstance(row, Mapping) or set(row) != set(names):
+            raise InputError(f"{field}[{t}]", f"{row!r} does not fit; give {{source: value}} for each of {names}")
+        for k, (j, name) in enumerate(zip(sources, names, strict=True)):
+            longest = network.sources[j].lead_time
+            check = number(0, longest, whole=True) if field == "lead_time" else number(0, 1)
+            table[t, k] = check(f"{field}[{t}].{name}", row[name])
+    return table if names else None
 
 
 def _forecast_table(network: Network, periods: int) -> np.ndarray:

@@ -109,9 +109,9 @@ def rollout(
     _examine(network, traces)
     kind = {"dtype": getattr(torch, dtype), "device": torch.device(device)}
     demand, forecast = (torch.as_tensor(table, **kind) for table in (traces.demand, traces.forecast))
-    available, booked, booked_after = (
+    available, booked, booked_after, lead_time, yields = (
         [None] * len(demand) if table is None else torch.as_tensor(table, **kind)
-        for table in (traces.available, traces.booked, traces.booked_after)
+        for table in (traces.available, traces.booked, traces.booked_after, traces.lead_time, traces.yields)
     )
     periods, _, batch = demand.shape
     space, state = ActionSpace(network), dynamics.initial_state(xp, network, batch, **kind)
@@ -121,7 +121,9 @@ def rollout(
         known = shown(xp, network, reports)
         view = View(network, known.state, periods, None, known.last_demand, forecast[t], available[t], booked[t], xp)
         action = _rows(space, _examined(space, policy(view), like=state.on_hand))
-        outside = dynamics.Exogenous(demand[t], available[t], forecast[t, 0], booked[t], booked_after[t])
+        outside = dynamics.Exogenous(
+            demand[t], available[t], forecast[t, 0], booked[t], booked_after[t], lead_time[t], yields[t]
+        )
         state, flows = dynamics.step(xp, network, state, outside, action)
         charged.append(accounting.costs(xp, network, flows))
         earned.append(accounting.revenue(network, flows, t == periods - 1))
@@ -156,6 +158,8 @@ def _examine(network: Network, traces: Traces) -> None:
         "available": [len(network.sources)],
         "booked": [sum(network.book_rows)],
         "booked_after": [sum(network.book_rows)],
+        "lead_time": [len(network.random_lead_times)],
+        "yields": [len(network.yielding_sources)],
     }
     for name, axes in middle.items():
         table, shape = getattr(traces, name), [periods, *axes, batch]

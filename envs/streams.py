@@ -21,6 +21,9 @@ STREAMS = {
     "split": 6,
     "share_drift": 7,
     "disruption": 16,
+    "lead_time": 17,
+    "yield": 18,
+    "capacity": 19,
     "booking": 24,
 }
 

@@ -65,6 +65,6 @@ def planned_orders(network: Network, run: Path) -> list[dict[str, Any]]:
             if units > 0:
                 release = int(period["period"])
                 quantity = int(units) if units.is_integer() else units
-                due = release + source.lead_time
+                due = release + source.planned_lead_time
                 rows.append(place | {"release_period": release, "due_period": due, "quantity": quantity})
     return rows

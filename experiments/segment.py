@@ -256,7 +256,7 @@ def items_of_network(network: Network) -> list[Item]:
         at_stages[i] = drawn[:, m].T.ravel()
     values = network.unit_values if network.unit_values.any() else np.ones(len(network.stages))
     needed, tolerances = network.requirements @ at_stages, _tolerances(network)
-    times = [source.lead_time + source.order_delay for source in network.sources]
+    times = [source.planned_lead_time + source.order_delay for source in network.sources]
     return [
         Item(
             name, needed[i], float(values[i]), float(max(times[j] for j in network.sources_of[i])), float(tolerances[i])
@@ -273,7 +273,7 @@ def _tolerances(network: Network) -> np.ndarray:
             tolerance = network.markets[i].tolerance
             left[i] = np.nan if tolerance is None else tolerance
         for j in network.users_of[i]:
-            after = network.sources[j].lead_time + network.sources[j].order_delay
+            after = network.sources[j].planned_lead_time + network.sources[j].order_delay
             left[i] = np.minimum(left[i], left[network.source_stage[j]] - after)  # NaN if either is
     return np.where(np.isinf(left), np.nan, np.maximum(left, 0.0))
 

@@ -16,7 +16,7 @@ from pushpull.envs.exogenous import Traces, foresee, recorded
 from pushpull.envs.families import market_demand
 from pushpull.envs.histories import read_trace
 from pushpull.envs.network import Demand, Network
-from pushpull.envs.supply import availability
+from pushpull.envs.supply import draw_supply
 from pushpull.experiments.agents import Agent, fixed_agent, saved_agents
 from pushpull.experiments.folders import run_folder
 from pushpull.experiments.settings import SimulateSettings
@@ -103,7 +103,7 @@ def _row(engine: Engine, action: np.ndarray) -> dict[str, float]:
 
 
 def _traces(network: Network, history: np.ndarray) -> Traces:
-    """Return the traces of a recorded demand; forecasts and disruptions are those of the network's own processes."""
+    """Return the traces of a recorded demand; forecasts and supply are those of the network's own processes."""
     periods = len(history)
     horizon = max(market.forecast.horizon for market in network.markets.values())
     foreseen = np.empty((periods, horizon, len(network.markets), 1))
@@ -111,8 +111,8 @@ def _traces(network: Network, history: np.ndarray) -> Traces:
         own, path = market.forecast, history[:, m, None]
         made = foresee(own, market_demand(network, i), network.units, path, periods, [(0, 0)], m)
         foreseen[:, :, m] = made[:, np.minimum(np.arange(horizon), own.horizon - 1)]
-    available = availability(network, periods, [(0, 0)]) if network.disrupted_sources else None
-    return recorded(network, history, foreseen[..., 0], None if available is None else available[..., 0])
+    supply = draw_supply(network, periods, [(0, 0)])
+    return recorded(network, history, foreseen[..., 0], **{name: values[..., 0] for name, values in supply.items()})
 
 
 def _agent(settings: SimulateSettings, network: Network) -> Agent:

@@ -53,14 +53,25 @@ class Plan:
     available: np.ndarray | None  # [T, J]
     booked: np.ndarray  # [T, sum of book_rows]
     booked_after: np.ndarray  # [T, sum of book_rows]
+    travel: np.ndarray  # [T, J]
+    well: np.ndarray  # [T, J]
 
-    def traces(self, forecast: np.ndarray) -> Traces:
+    def supply(self, network: Network) -> dict[str, np.ndarray]:
+        """Return what `Traces` would hold of lead times, no more than the longest, and yields: [T, L] and [T, Y]."""
+        own = list(network.random_lead_times)
+        longest = [network.sources[j].lead_time for j in own]
+        drawn = {"lead_time": np.minimum(self.travel[:, own], longest) if own else None}
+        drawn["yields"] = self.well[:, list(network.yielding_sources)] if network.yielding_sources else None
+        return {name: table for name, table in drawn.items() if table is not None}
+
+    def traces(self, network: Network, forecast: np.ndarray) -> Traces:
         """Return the outside world of the plan, and what is foreseen in it, [T, H, M, 1]."""
-        own: dict[str, Any] = {}
-        for name in ("demand", "available", "booked", "booked_after"):
-            table = getattr(self, name)
-            own[name] = table[..., None] if table is not None and table.shape[1] else None
-        return Traces(forecast=forecast, **own)
+        own: dict[str, Any] = {name: getattr(self, name) for name in ("demand", "available", "booked", "booked_after")}
+        own |= self.supply(network)
+        return Traces(
+            forecast=forecast,
+            **{name: table[..., None] for name, table in own.items() if table is not None and table.shape[1]},
+        )
 
 
 # --- networks ------------------------------------------------------------------------------------------------------
@@ -217,6 +228,10 @@ def _sources(draw: st.DrawFn, units: str, suppliers: list[str], mode: str) -> di
     if mode != "implied":
         source["mode"] = draw(st.sampled_from(["push", "pull", "mixed"])) if mode == "any" else mode
     source["initial_pipeline"] = draw(st.lists(_amount(units), max_size=source["lead_time"]))
+    if draw(st.integers(0, 3)) == 0:
+        source["lead_time"] = {"min": 0, "max": source["lead_time"], "crossing": draw(st.booleans())}
+    if draw(st.integers(0, 4)) == 0:
+        source["yield"] = {"values": [0.5, 1]}
     lot = source["lot"] = draw(_lots(units))
     if draw(st.booleans()):
         source["capacity"] = draw(st.one_of(_amount(units, low=1), st.sampled_from([2.5, 7.75])))
@@ -231,11 +246,17 @@ def _sources(draw: st.DrawFn, units: str, suppliers: list[str], mode: str) -> di
         source["shortfall"] = draw(st.sampled_from([None, "carry"]))
     if draw(st.booleans()):
         affects = draw(st.sampled_from(["start", "order", "transit", "receipt"]))
-        source["disruption"] = {"affects": affects} | draw(
-            st.sampled_from([{}, {}, {"fail": 0.25, "repair": 0.5}, {"schedule": [[0, 1], [4, 4]]}])
-        )
+        when: list[dict[str, Any]] = [{}, {}, {"fail": 0.25, "repair": 0.5}, {"schedule": [[0, 1], [4, 4]]}]
+        source["disruption"] = {"affects": affects} | draw(st.sampled_from(when))
         if affects == "start" and "capacity" in source and len(source["disruption"]) > 1:
             source["disruption"]["severity"] = draw(st.sampled_from([0.25, 1]))
+    if "capacity" in source and draw(st.integers(0, 2)) == 0:
+        source["overtime"] = {"capacity": draw(_amount(units, low=1, high=9)), "cost": draw(st.integers(0, 4))}
+    if draw(st.integers(0, 3)) == 0:
+        source["price_breaks"] = [{"from": 3.5, "unit_cost": draw(st.integers(0, 4))}, {"from": 9, "unit_cost": 1}]
+        source["price_rule"] = draw(st.sampled_from(["all_units", "incremental"]))
+    if draw(st.integers(0, 3)) == 0:
+        source["load"] = {"size": draw(st.integers(1, 7)), "cost": draw(st.integers(0, 4))}
     for cost in ("shortfall_cost", "unit_cost", "fixed_cost", "pipeline_holding_cost"):
         source[cost] = draw(st.integers(0, 4))
     return source
@@ -349,6 +370,8 @@ def plans(
         available=draw(_table(shares, shape)) if disrupted else None,
         booked=draw(_table(_amount(units, high=20), (periods, sum(network.book_rows)))),
         booked_after=draw(_table(_amount(units, high=20), (periods, sum(network.book_rows)))),
+        travel=draw(_table(st.integers(0, 3), shape)),
+        well=draw(_table(shares, shape)),
     )
 
 
@@ -392,12 +415,14 @@ def play(network: Network, *plans: Plan, xp: Any = np, dtype: str = "float64", s
     periods = []
     for t in range(len(plans[0].demand)):
         available = [plan.available for plan in plans if plan.available is not None]
+        supply = [plan.supply(network) for plan in plans]
         outside = dynamics.Exogenous(
             demand=column([plan.demand for plan in plans], t),
             available=column(available, t) if available else None,
             forecast=forecast,
             booked=column([plan.booked for plan in plans], t),
             booked_after=column([plan.booked_after for plan in plans], t),
+            **{name: column([drawn[name] for drawn in supply], t) for name in supply[0]},
         )
         action = dynamics.Action(
             *(column([getattr(plan, name) for plan in plans], t) for name in ("quantity", "threshold", "gap"))

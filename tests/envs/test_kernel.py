@@ -44,7 +44,7 @@ def test_random_networks_are_played_alike(dtype, case):
     if dtype == "float32" and (not exact or np.abs(plan.quantity).max(initial=0) > 1e5):
         return  # single precision is exact in whole units below 2^24, and promises nothing else
     disrupted = plan.available is not None
-    traces = plan.traces(forecasts(network, len(plan.demand)))
+    traces = plan.traces(network, forecasts(network, len(plan.demand)))
     vectors = np.concatenate(
         [
             np.stack([getattr(plan, column)[:, j] for column in columns], axis=1)

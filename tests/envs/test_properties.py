@@ -214,7 +214,7 @@ def pipelines_are_conserved(network: Network, period: Period, available: np.ndar
     before, after = pipelines(network, period.before), pipelines(network, period.after)
     for j in range(len(network.sources)):
         flows = period.flows
-        expected = before[j].sum() + flows.start[j, 0] - flows.receipt[j, 0]
+        expected = before[j].sum() + good(network, flows, j) - flows.receipt[j, 0]
         assert abs(after[j].sum() - expected) <= close and abs(flows.in_process[j, 0] - expected) <= close
 
 
@@ -226,12 +226,31 @@ def lead_times_are_kept(network: Network, period: Period, available: np.ndarray,
         if stage.limits_storage and stage.overflow == "block":
             continue
         if source.disruption is None or source.disruption.affects not in ("transit", "receipt") or available[j] > 0:
-            start, receipt = period.flows.start[j, 0], period.flows.receipt[j, 0]
-            if source.lead_time == 0:
+            start, receipt = good(network, period.flows, j), period.flows.receipt[j, 0]
+            if source.lead_time_law is not None:
+                due = int(period.flows.lead_time[network.random_lead_times.index(j), 0])
+                expected = before[j] + start * (np.arange(len(before[j])) == due)
+                assert abs(receipt - expected[0]) <= close
+                np.testing.assert_allclose(after[j], [*expected[1:], 0], rtol=0, atol=close)
+                assert source.lead_time_law.crossing or start == 0 or not before[j][due + 1 :].any()
+            elif source.lead_time == 0:
                 assert abs(receipt - before[j][0] - start) <= close and after[j][0] == 0
             else:
                 assert receipt == before[j][0]
-                np.testing.assert_array_equal(after[j], [*before[j][1:-1], before[j][-1] + start, 0])
+                np.testing.assert_allclose(after[j], [*before[j][1:-1], before[j][-1] + start, 0], rtol=0, atol=close)
+
+
+def good(network: Network, flows: dynamics.Flows, j: int) -> float:
+    """Units that source j started and that turned out well."""
+    scrapped = flows.scrapped[network.yielding_sources.index(j), 0] if j in network.yielding_sources else 0
+    return flows.start[j, 0] - scrapped
+
+
+def what_is_scrapped_is_what_the_yield_leaves(
+    network: Network, period: Period, available: np.ndarray, close: float
+) -> None:
+    for k, j in enumerate(network.yielding_sources):
+        assert 0 <= period.flows.scrapped[k, 0] <= period.flows.start[j, 0] + close
 
 
 def requests_are_conserved(network: Network, period: Period, available: np.ndarray, close: float) -> None:
@@ -253,10 +272,21 @@ def requests_are_conserved(network: Network, period: Period, available: np.ndarr
 
 
 def capacity_is_kept(network: Network, period: Period, available: np.ndarray, close: float) -> None:
-    for j, source in enumerate(network.sources):
-        share = available[j] if source.disruption is None or source.disruption.affects == "start" else 1
-        rate = source.capacity * share if share else 0
-        assert period.flows.start[j, 0] <= (np.floor(rate) if network.units == "integer" else rate + close)
+    for j in range(len(network.sources)):
+        regular, rate = capacities(network, j, available)
+        assert period.flows.start[j, 0] <= rate + close
+        if j in network.overtime_sources:
+            overtime = period.flows.overtime[network.overtime_sources.index(j), 0]
+            assert abs(overtime - max(0, period.flows.start[j, 0] - regular)) <= close
+
+
+def capacities(network: Network, j: int, available: np.ndarray) -> tuple[float, float]:
+    """Units that source j can start on its regular capacity, and with overtime."""
+    source = network.sources[j]
+    share = available[j] if source.disruption is None or source.disruption.affects == "start" else 1
+    rates = [source.capacity, *([source.overtime.capacity] if source.overtime else [])]
+    rates = [(np.floor(rate * share) if network.units == "integer" else rate * share) if share else 0 for rate in rates]
+    return rates[0], sum(rates)
 
 
 def resources_are_shared(network: Network, period: Period, available: np.ndarray, close: float) -> None:
@@ -315,9 +345,7 @@ def no_source_idles(network: Network, period: Period, available: np.ndarray, clo
     for j, source in enumerate(network.sources):
         if network.modes[j] == "pull" and network.allocation == "priority" and source.resource is None:
             least = 1 if network.units == "integer" else 1e-8 + close
-            share = available[j] if source.disruption is None or source.disruption.affects == "start" else 1
-            rate = source.capacity * share if share else 0
-            can_start = rate - period.flows.start[j, 0] >= least
+            can_start = capacities(network, j, available)[1] - period.flows.start[j, 0] >= least
             has_inputs = all(period.after.on_hand[m, 0] >= units * least for m, units in network.inputs[j])
             assert not (period.after.pending[j, 0] >= least and can_start and has_inputs)
 
@@ -334,6 +362,7 @@ LAWS = (
     no_customer_waits_beside_stock,
     pipelines_are_conserved,
     lead_times_are_kept,
+    what_is_scrapped_is_what_the_yield_leaves,
     requests_are_conserved,
     capacity_is_kept,
     resources_are_shared,
@@ -539,7 +568,7 @@ def test_the_order_of_stages_is_nothing_but_a_priority(case, random):
     market = [list(network.markets).index(i) for i in stage if i in network.markets]
     owner = np.repeat(np.arange(len(network.markets)), network.book_rows)
     book = [row for m in market for row in np.arange(sum(network.book_rows)) if owner[row] == m]
-    rows = {"quantity": source, "threshold": source, "gap": source, "available": source, "demand": market}
+    rows = dict.fromkeys(("quantity", "threshold", "gap", "available", "travel", "well"), source) | {"demand": market}
     rows |= {"booked": book, "booked_after": book}
     tables: dict[str, Any] = {
         name: None if table is None else table[:, rows[name]] for name, table in vars(plan).items()
@@ -608,12 +637,13 @@ def test_real_units_may_be_any_unit(case):
             return [quarters(item, key) for item in value]
         return 4 * value if key in QUANTITIES else value
 
-    scaled = Plan(**{name: table if name == "available" else 4 * table for name, table in vars(plan).items()})
+    unitless = ("available", "travel", "well")
+    scaled = Plan(**{name: table if name in unitless else 4 * table for name, table in vars(plan).items()})
     one = columns(play(Network.from_dict(mapping), plan))
     other = columns(play(Network.from_dict(quarters(mapping)), scaled))
     for name in one:
-        same = ("after.period", "after.setup", "changeovers", "after.goodwill")
-        expected = one[name] if name in same else 4 * one[name]
+        unitless = ("after.period", "after.setup", "changeovers", "after.goodwill", "lead_time")
+        expected = one[name] if name in unitless else 4 * one[name]
         scale = max(1.0, float(np.max(expected, initial=0)))
         np.testing.assert_allclose(other[name], expected, rtol=0, atol=1e-9 * scale, err_msg=name)
 

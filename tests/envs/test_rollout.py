@@ -250,7 +250,7 @@ def traces_of(network: Network, plan: Plan) -> Traces:
     """Return a plan's outside world, with the mean demand as its forecast."""
     means = [market.demand.mean for market in network.markets.values() if market.demand is not None]
     forecast = np.broadcast_to(np.reshape(means, (1, 1, -1, 1)), (len(plan.demand), 1, len(means), 1)).copy()
-    return plan.traces(forecast)
+    return plan.traces(network, forecast)
 
 
 @st.composite
