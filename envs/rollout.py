@@ -128,7 +128,7 @@ def rollout(
         charged.append(accounting.costs(xp, network, flows))
         earned.append(accounting.revenue(network, flows, t == periods - 1))
         moved.append(flows)
-        reports = [Report(state, demand[t]), *reports[:-1]]
+        reports = [Report(state, flows.demand[list(network.markets)]), *reports[:-1]]
     costs = {term: torch.stack([cost[term] for cost in charged]) for term in network.cost_terms}
     return Rollout(costs, torch.stack(earned), moved, state)
 
