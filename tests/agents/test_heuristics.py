@@ -472,7 +472,12 @@ def test_with_a_learned_decoupling_point_heuristics_do_what_they_do_in_their_pur
     for place in ("learned", point):
         decoupled = network.with_decoupling_point(place)
         tables.append(simulate(decoupled, make_policy(policy, decoupled), 4, seed=0, backend="numpy"))
-    pd.testing.assert_frame_equal(*tables)
+    pd.testing.assert_frame_equal(*(without_schedule(table) for table in tables))
+
+
+def without_schedule(table):
+    """Drop the one KPI that pure push sources have and mixed ones have not."""
+    return table.drop(columns="push_schedule_adherence", errors="ignore")
 
 
 def test_with_a_learned_decoupling_point_the_hybrid_finds_the_boundary_that_earns_most():
@@ -488,7 +493,7 @@ def test_with_a_learned_decoupling_point_the_hybrid_finds_the_boundary_that_earn
     assert earned[policy.decoupled.modes] == max(earned.values())
     pure = network.with_decoupling_point(max(boundaries(network), key=lambda point: earned[modes_at(network, point)]))
     expected = simulate(pure, make_policy("push_pull", pure), 4, seed=0)
-    pd.testing.assert_frame_equal(simulate(mixed, policy, 4, seed=0), expected)
+    pd.testing.assert_frame_equal(simulate(mixed, policy, 4, seed=0), without_schedule(expected))
 
 
 def modes_at(network, point):
