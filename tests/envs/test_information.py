@@ -112,7 +112,7 @@ def test_a_vector_environment_is_its_single_ones():
     rng = np.random.default_rng(0)
     for _ in range(8):
         np.testing.assert_array_equal(*seen)
-        actions = rng.uniform(0, 1, many.action_space.shape) * many.action_space.high
+        actions = rng.uniform(0, 1, many.action_space.shape) * many.action_space.high  # type: ignore[attr-defined]
         steps = [env.step(actions[e]) for e, env in enumerate(singles)]
         seen = [many.step(actions)[0], np.stack([step[0] for step in steps])]
 
