@@ -14,6 +14,7 @@ from pushpull.envs.checks import build
 from pushpull.envs.engine import Engine
 from pushpull.envs.exogenous import draw
 from pushpull.envs.network import SEQUENCES, Market
+from tests.envs.twins import played_alike
 
 POISSON = {"kind": "poisson", "mean": 7}
 
@@ -158,24 +159,8 @@ def test_engines_agree_on_books_and_ages():
         "shop": {"sources": [{"inputs": {"plant": 1}, "advance_position": 1}], "market": market},
     }
     network = Network.from_dict({"decoupling_point": "supply", "horizon": 25, "stages": stages, "warm_up": 3})
-    engines = [Engine(network, 270, backend=backend) for backend in ("numba", "numpy")]
-    rng = np.random.default_rng(0)
-    for engine in engines:
-        engine.reset(3)
+    engines = played_alike(network, seed=3, most=20)
     assert {"backorders_by_age.shop.3", "booked.shop.1"} <= set(engines[0].observation.names)
-    for t in range(40):
-        restart = rng.uniform(size=270) < 0.3 if t == 12 else engines[0].ended
-        vectors = rng.uniform(0, 20, (270, 2))
-        for engine in engines:
-            if restart.any():
-                engine.begin(restart)
-            engine.step(vectors)
-        kernel, arrays = engines
-        np.testing.assert_array_equal(kernel.observe(), arrays.observe())
-        for name, rows in vars(arrays.flows).items():
-            np.testing.assert_array_equal(getattr(kernel.flows, name), rows, err_msg=name)
-        for name, total in vars(arrays.totals).items():
-            np.testing.assert_allclose(getattr(kernel.totals, name), total, rtol=1e-12, atol=1e-6, err_msg=name)
     assert engines[0].totals.shipped_late.sum() > 0
     for name, values in engines[1].kpis().items():
         np.testing.assert_allclose(engines[0].kpis()[name], values, rtol=1e-9, err_msg=name)

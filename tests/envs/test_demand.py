@@ -435,18 +435,6 @@ def test_a_share_is_a_probability():
 # --- traces -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def trace(tmp_path):
-    """Write a CSV file and return the settings that read its column `units`."""
-
-    def write(text="day,units\na,3\nb,1\nc,4\nd,1.5\ne,9\n", **settings):
-        path = tmp_path / "sales.csv"
-        path.write_text(text)
-        return process(**{"kind": "trace", "file": str(path), "column": "units", **settings})
-
-    return write
-
-
 def test_a_trace_is_replayed_from_its_start(trace):
     nothing = np.empty((3, 0, 2))
     np.testing.assert_array_equal(sample(trace(), nothing, "real"), [[3, 3], [1, 1], [4, 4]])

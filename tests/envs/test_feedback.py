@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pushpull.envs import Network
-from pushpull.envs.engine import Engine
 from tests.envs.test_customers import played
+from tests.envs.twins import played_alike
 
 BACKENDS = ["numba", "numpy", "torch"]
 GOODWILL = {"loss": 0.5, "gain": 0.125, "floor": 0.25}
@@ -109,25 +109,7 @@ def test_engines_agree_on_feedback_and_returns():
     }
     stages = {"shop": {"sources": [{"lead_time": 2, "mode": "pull"}], "market": market}}
     network = Network.from_dict({"horizon": 25, "stages": stages, "warm_up": 3})
-    engines = [Engine(network, 270, backend=backend) for backend in ("numba", "numpy")]
+    engines = played_alike(network, seed=3, most=25)
     assert {"goodwill.shop", "returning.shop.1"} <= set(engines[0].observation.names)
-    rng = np.random.default_rng(0)
-    for engine in engines:
-        engine.reset(3)
-    for t in range(40):
-        restart = rng.uniform(size=270) < 0.3 if t == 12 else engines[0].ended
-        vectors = rng.uniform(0, 25, (270, 1))
-        for engine in engines:
-            if restart.any():
-                engine.begin(restart)
-            engine.step(vectors)
-        kernel, arrays = engines
-        np.testing.assert_array_equal(kernel.observe(), arrays.observe())
-        for part in ("flows", "state"):
-            for name, rows in vars(getattr(arrays, part) if part == "flows" else arrays._world.state).items():
-                own = kernel.flows if part == "flows" else kernel._world.state
-                np.testing.assert_array_equal(getattr(own, name), rows, err_msg=name)
-        for name, total in vars(arrays.totals).items():
-            np.testing.assert_allclose(getattr(kernel.totals, name), total, rtol=1e-12, atol=1e-6, err_msg=name)
     assert engines[0].totals.returned.sum(axis=1).min() > 0
     assert engines[1].view().goodwill.min() < 0.9

@@ -16,18 +16,6 @@ def process(**settings) -> Demand:
     return build(Demand, settings, "demand")
 
 
-@pytest.fixture
-def trace(tmp_path):
-    """Write a CSV file and return the settings that read its column `units`."""
-
-    def write(text="day,units\na,3\nb,1\nc,4\nd,1.5\ne,9\n", **settings):
-        path = tmp_path / "sales.csv"
-        path.write_text(text)
-        return process(**{"kind": "trace", "file": str(path), "column": "units", **settings})
-
-    return write
-
-
 def test_a_changed_file_is_read_again(trace):
     demand = trace()
     assert read_trace(demand)[0] == 3
