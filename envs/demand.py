@@ -397,8 +397,8 @@ def _smooth(quantile: Callable, cdf: Callable, mean: float, variance: float, uni
     return _atoms(k, _cells(law, k, 1.0), units)
 
 
-def _counts(mean: float, dispersion: float, units: str) -> Law:
-    """Return the law of counts with variance mean + dispersion x mean^2 on 0, 1, 2, ...
+def _counts(mean: float, dispersion: float, units: str, most: float = np.inf) -> Law:
+    """Return the law of counts with variance mean + dispersion x mean^2 on 0, 1, 2, ..., those above `most` cut to it.
 
     Their probabilities obey p(k + 1) / p(k) = mean (1 + dispersion k) / ((1 + dispersion mean) (k + 1)) (Katz 1965):
     Poisson at dispersion 0, geometric at 1, negative binomial above 0.
@@ -409,7 +409,7 @@ def _counts(mean: float, dispersion: float, units: str) -> Law:
     k = _whole_numbers("mean", max(0.0, np.floor(mean - 12 * sd)), np.ceil(mean + 12 * sd + 40 * theta))
     steps = np.log(mean) + np.log1p(dispersion * k[:-1]) - np.log(theta) - np.log(k[:-1] + 1)
     logarithms = np.append(0.0, np.cumsum(steps))
-    return _atoms(k, np.exp(logarithms - logarithms.max()), units)
+    return _atoms(np.minimum(k, most), np.exp(logarithms - logarithms.max()), units)
 
 
 def _sample_each(demand: _Checked, uniforms: np.ndarray, factors: np.ndarray, units: str) -> np.ndarray:
@@ -461,9 +461,10 @@ def first_above(uniforms: np.ndarray, guess: np.ndarray, cdf: Callable[[np.ndarr
     return high
 
 
-def _count(demand: Demand, factor: float, units: str) -> Law:
+def _count(demand: _Checked, factor: float, units: str) -> Law:
     mean, dispersion = COUNTS[demand.kind](demand)
-    return _counts(mean * factor, dispersion, units) if mean > 0 else _constant(0.0, units)
+    most = np.inf if demand.max_ is None else demand.max_
+    return _counts(mean * factor, dispersion, units, most) if mean > 0 else _constant(0.0, units)
 
 
 def _uniform_int(demand: _Checked, factor: float, units: str) -> Law:

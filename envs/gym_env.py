@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from pushpull.envs import render
+from pushpull.envs.boards import board_and_others
 from pushpull.envs.network import Network
 from pushpull.envs.task import Task
 
@@ -138,3 +139,9 @@ def spaces(task: Task) -> tuple[Box, Box]:
     else:
         acts = Box(action.low.astype(np.float32), action.high.astype(np.float32), dtype=np.float32)
     return Box(task.observation.low, task.observation.high, dtype=np.float32), acts
+
+
+def board_env(board: str, **arguments: Any) -> PushPullEnv:
+    """Make the environment of a board from the board's parameters and the environment's, as its id does."""
+    network, others = board_and_others(board, arguments)
+    return PushPullEnv(network, **others)

@@ -1,18 +1,21 @@
 """The networks that come with the package: `load_network` turns whatever names a network into one.
 
-They are files in the folder ``network`` of the installed package ``pushpull.configs``, one network each, known by
-the file's name.
+They are the files of `network_files`, one network each, known by the file's name, and the problems of `boards`,
+functions with parameters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from pushpull.envs.boards import BOARDS, make_board
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.network import Network
+from pushpull.envs.network_files import network_names, read_network
+
+__all__ = ["load_network", "network_names"]
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -23,8 +26,9 @@ def load_network(network: str | Path | Mapping[str, Any] | Network) -> Network:
     Parameters
     ----------
     network : str, Path, mapping or Network
-        One of `network_names`; the path of a network file, ending in .yaml or .yml; the mapping that such a file
-        holds; or a network, which passes through.
+        One of `network_names`, or of `pushpull.envs.boards.BOARDS` with its default parameters; the path of a network
+        file, ending in .yaml or .yml; the mapping that such a file holds, or ``{board: NAME}`` with parameters of the
+        board; or a network, which passes through.
 
     Returns
     -------
@@ -39,25 +43,17 @@ def load_network(network: str | Path | Mapping[str, Any] | Network) -> Network:
     if isinstance(network, Network):
         return network
     if isinstance(network, Mapping):
-        return Network.from_dict(network)
+        return make_board(**network) if "board" in network else Network.from_dict(network)
     if not isinstance(network, (str, Path)):
         raise InputError("network", f"{network!r} names no network; give a name, a path, a mapping or a Network")
     if Path(network).suffix in _SUFFIXES:
         return Network.from_yaml(network)
-    if str(network) not in network_names():
-        raise InputError(
-            "network",
-            f"{str(network)!r} is not in the library; {suggest(network, network_names())}; "
-            "or give the path of a file ending in .yaml",
-        )
-    with as_file(_folder() / f"{network}.yaml") as path:
-        return Network.from_yaml(path)
-
-
-def network_names() -> tuple[str, ...]:
-    """Names of the networks in the library, in alphabetical order."""
-    return tuple(sorted(Path(file.name).stem for file in _folder().iterdir() if file.name.endswith(".yaml")))
-
-
-def _folder() -> Any:
-    return files("pushpull.configs") / "network"
+    if str(network) in network_names():
+        return read_network(str(network))
+    if str(network) in BOARDS:
+        return make_board(str(network))
+    raise InputError(
+        "network",
+        f"{str(network)!r} is not in the library; {suggest(network, (*network_names(), *BOARDS))}; "
+        "or give the path of a file ending in .yaml",
+    )

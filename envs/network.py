@@ -487,9 +487,9 @@ class Source(Settings):
 
 
 DEMAND_KINDS: dict[str, tuple[str, ...]] = {
-    "poisson": ("mean",),
-    "negative_binomial": ("mean", "sd"),
-    "geometric": ("mean",),
+    "poisson": ("mean", "max"),
+    "negative_binomial": ("mean", "sd", "max"),
+    "geometric": ("mean", "max"),
     "uniform_int": ("low", "high"),
     "normal": ("mean", "sd"),
     "gamma": ("mean", "sd"),
@@ -499,7 +499,7 @@ DEMAND_KINDS: dict[str, tuple[str, ...]] = {
     "intermittent": ("probability", "size"),
     "bass": ("innovation", "imitation", "market_size", "launch"),
 }
-_OPTIONAL_DEMAND_KEYS = {"probabilities", "launch", *DEMAND_KINDS["trace"][1:]}
+_OPTIONAL_DEMAND_KEYS = {"max", "probabilities", "launch", *DEMAND_KINDS["trace"][1:]}
 _RANDOM_FACTORS = ("shocks", "regimes", "level_sd")
 
 
@@ -567,7 +567,8 @@ def _size(field: str, value: Any) -> Demand:
 class Demand(Settings):
     """The demand process of a market; `DEMAND_KINDS` lists the keys of each kind.
 
-    ``geometric`` counts failures, P(D = k) = (1 / (1 + mean)) (mean / (1 + mean))^k; ``normal`` is clipped at 0;
+    ``geometric`` counts failures, P(D = k) = (1 / (1 + mean)) (mean / (1 + mean))^k; counts above `max` are taken as
+    `max`, which lowers the mean; ``normal`` is clipped at 0;
     ``deterministic`` holds its last value; ``empirical`` draws its values with `probabilities`, equal by default;
     ``trace`` replays `column` of `file`, `rows` [first, end) counted from 0 below the header, from row `start` of them
     or a random one, times `scale`; or, in the `layout` of the M5 or the Favorita competition, the sales of an `item`,
@@ -587,6 +588,7 @@ class Demand(Settings):
     sd: float = setting(optional(number(0)), None)
     low: int = setting(optional(number(0, whole=True)), None)
     high: int = setting(optional(number(0, whole=True)), None)
+    max_: int | None = setting(optional(number(1, whole=True)), None)
     values: tuple[float, ...] = setting(optional(listing(number(0), at_least=1)), None)
     probabilities: tuple[float, ...] = setting(optional(listing(_share, at_least=1)), None)
     file: str = setting(optional(text), None)
@@ -615,11 +617,10 @@ class Demand(Settings):
     def examine(self):
         own = DEMAND_KINDS[self.kind]
         for key in (key for keys in DEMAND_KINDS.values() for key in keys):
-            stated = getattr(self, key) is not None
+            value = self.max_ if key == "max" else getattr(self, key)
+            stated = value is not None
             if stated and key not in own:
-                raise InputError(
-                    key, f"{getattr(self, key)!r} does not go with kind {self.kind}, which takes {', '.join(own)}"
-                )
+                raise InputError(key, f"{value!r} does not go with kind {self.kind}, which takes {', '.join(own)}")
             if not stated and key in own and key not in _OPTIONAL_DEMAND_KEYS:
                 raise InputError(key, f"missing; demand of kind {self.kind} takes {', '.join(own)}")
         if self.kind == "trace":
@@ -636,6 +637,10 @@ class Demand(Settings):
             raise InputError("sd", f"{self.sd} with mean {self.mean}: a gamma demand needs both above 0")
         if self.size is not None and self.size.kind == "trace":
             raise InputError("size", "a trace has its own zeros; use kind trace itself, or empirical values as size")
+        if self.max_ is not None and self.level_sd:
+            raise InputError("max", f"{self.max_} does not go with level_sd, whose law has no tables; leave one out")
+        if self.size is not None and self.size.max_ is not None and self.level_sd:
+            raise InputError("size.max", f"{self.size.max_} does not go with level_sd; leave one out")
         for key in ("autocorrelation", *_RANDOM_FACTORS):
             if self.size is not None and getattr(self.size, key):
                 raise InputError(f"size.{key}", "belongs to the demand, not to its size; state it one level up")

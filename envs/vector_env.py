@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from pushpull.envs import render
+from pushpull.envs.boards import board_and_others
 from pushpull.envs.gym_env import PushPullEnv, draw, spaces
 from pushpull.envs.task import Task
 
@@ -88,3 +89,9 @@ class PushPullVectorEnv(VectorEnv):
         """Return the info of all environments: each key, and its mask of who has it (everyone)."""
         info = self.task.info()
         return info | dict.fromkeys(self._masks, self._all)
+
+
+def board_vector_env(board: str, num_envs: int = 1, **arguments: Any) -> PushPullVectorEnv:
+    """Make the vector environment of a board from the board's parameters and the environment's, as its id does."""
+    network, others = board_and_others(board, arguments)
+    return PushPullVectorEnv(num_envs, network=network, **others)

@@ -384,6 +384,7 @@ NETWORKS = [
     ),
     # demand
     ("autocorrelation 1", f"{DEMAND}.autocorrelation", 1, "1 is out of range", "at most 0.999"),
+    ("a fraction for the largest count", f"{DEMAND}.max", 7.5, "7.5 is not whole", "at least 1"),
     ("a negative level", f"{DEMAND}.level_sd", -0.1, "-0.1 is out of range", "at least 0"),
     ("a shock without its dash", f"{DEMAND}.shocks", {"factor": 2}, "{'factor': 2} is not a list"),
     ("a shock that never comes", f"{DEMAND}.shocks + [0].period", [{"factor": 2}], "None", "state one"),

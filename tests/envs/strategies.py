@@ -312,6 +312,7 @@ def demands(draw: st.DrawFn) -> dict[str, Any]:
     kinds: list[dict[str, Any]] = [
         {"kind": "poisson", "mean": draw(level)},
         {"kind": "geometric", "mean": draw(level)},
+        {"kind": "poisson", "mean": draw(level), "max": 5},
         {"kind": "negative_binomial", "mean": draw(level), "sd": 9},
         {"kind": "uniform_int", "low": 2, "high": draw(st.integers(2, 9))},
         {"kind": "normal", "mean": draw(level), "sd": draw(st.sampled_from([0, 1.5, 9]))},

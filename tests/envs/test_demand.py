@@ -116,6 +116,20 @@ def test_moments_of_counts_are_those_of_scipy(settings, law):
     np.testing.assert_allclose(variance(process(**settings), "integer", 3), law.var(), rtol=1e-9)
 
 
+@pytest.mark.parametrize("settings, law", [row for row in COUNTS if row[0]["kind"] != "uniform_int"], ids=name)
+def test_counts_above_their_maximum_are_taken_as_it(settings, law):
+    u, most = uniforms(40, 1, 500), max(1, int(law.mean()))
+    limited = process(**settings, max=most)
+    np.testing.assert_array_equal(
+        sample(limited, u, "integer"), np.minimum(sample(process(**settings), u, "integer"), most)
+    )
+    k = np.arange(most)
+    at_most = k @ law.pmf(k) + most * law.sf(most - 1)
+    np.testing.assert_allclose(mean(limited, "integer", 1), at_most, rtol=1e-9)
+    spread = (k - at_most) ** 2 @ law.pmf(k) + (most - at_most) ** 2 * law.sf(most - 1)
+    np.testing.assert_allclose(variance(limited, "integer", 1), spread, rtol=1e-9)
+
+
 @pytest.mark.parametrize("settings, law", SMOOTH, ids=name)
 def test_moments_of_continuous_kinds_count_what_is_clipped_and_rounded(settings, law):
     demand, top = process(**settings), law.ppf(1 - 1e-15)
@@ -523,6 +537,18 @@ def test_a_trace_shorter_than_the_horizon_is_refused(trace):
         (
             {"kind": "deterministic", "values": 3, "autocorrelation": 0.5},
             "autocorrelation: 0.5 does not go with kind deterministic",
+        ),
+        ({"kind": "poisson", "mean": 1, "max": 0}, "max: 0 is out of range; give a whole number of at least 1"),
+        ({"kind": "normal", "mean": 1, "sd": 1, "max": 3}, "max: 3 does not go with kind normal"),
+        ({"kind": "poisson", "mean": 1, "max": 3, "level_sd": 1}, "max: 3 does not go with level_sd"),
+        (
+            {
+                "kind": "intermittent",
+                "probability": 0.2,
+                "level_sd": 1,
+                "size": {"kind": "poisson", "mean": 1, "max": 3},
+            },
+            "size.max: 3 does not go with level_sd",
         ),
         ({"kind": "poisson", "mean": 1, "level_sd": -1}, "level_sd: -1 is out of range"),
         ({"kind": "poisson", "mean": 1, "shocks": {"factor": 2}}, "shocks: .* is not a list"),

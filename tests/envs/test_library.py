@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pushpull.envs.boards import BOARDS, lost_sales
 from pushpull.envs.checks import InputError
 from pushpull.envs.library import load_network, network_names
 
@@ -24,6 +25,11 @@ MAPPING = {
 def test_names_are_those_of_the_files_in_order():
     assert network_names() == tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
     assert "electronics" in network_names()
+
+
+def test_a_board_by_name_or_with_parameters():
+    assert load_network("lost_sales") == lost_sales()
+    assert load_network({"board": "lost_sales", "penalty": 9}) == lost_sales(penalty=9)
 
 
 def test_name_path_mapping_and_network_give_the_same(tmp_path, monkeypatch):
@@ -71,4 +77,4 @@ def test_what_is_no_network_is_refused_with_a_way_out(given, words):
 def test_unknown_name_lists_the_valid_ones():
     with pytest.raises(InputError) as caught:
         load_network("xyzzy")
-    assert all(name in str(caught.value) for name in network_names())
+    assert all(name in str(caught.value) for name in (*network_names(), *BOARDS))

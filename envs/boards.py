@@ -1,0 +1,575 @@
+"""Published problems as networks: one function each, its parameters those of the literature.
+
+A board's docstring is its page: where the problem comes from, what happens in a period, how its lead times read here,
+what its parameters may be, and what is known of it. Reference values stand in the file of its name in
+``configs/reference``; `references` reads them. Every board has an id of its own, ``PushPull/LostSales-v0`` for
+`lost_sales`, that takes the function's parameters beside the arguments of an environment.
+
+Lead times. A source of lead time L that starts in period t delivers at the start of t + L. Where sources pull before
+demand is seen, ``[receive, push, pull, demand, ship]``, or push, what is ordered in period t has to cover demand of the
+L + 1 periods t, ..., t + L. Where they pull after demand, the default, demand of t is known and L periods are left.
+
+Infinite horizons. Boards that count an average cost per period run for 1,100 periods and count the last 1,000; their
+episodes are truncated, not terminated, so that a learning agent looks beyond the end. ``periods`` of an environment or
+of `simulate` asks for another length, above the 100 of the warm-up.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import wraps
+from importlib.resources import files
+from typing import Any, ParamSpec
+
+import yaml
+
+from pushpull.envs.checks import Check, InputError, choice, flag, listing, number, suggest
+from pushpull.envs.network import SEQUENCES, Network
+from pushpull.envs.network_files import read_network
+
+P = ParamSpec("P")
+
+BOARDS: dict[str, Callable[..., Network]] = {}
+
+_money = number(0)
+_mean = number(above=0)
+_periods = number(0, whole=True)
+_steady = {"horizon": 1100, "warm_up": 100}
+_before_demand = list(SEQUENCES["pull_before_demand"])
+
+
+def board(**checks: Check) -> Callable[[Callable[P, Mapping[str, Any] | Network]], Callable[P, Network]]:
+    """Make a function a board: check its parameters, name the network it describes, keep it in `BOARDS`."""
+
+    def register(function: Callable[P, Mapping[str, Any] | Network]) -> Callable[P, Network]:
+        signature, name = inspect.signature(function), function.__name__
+
+        @wraps(function)
+        def make(*args: P.args, **kwargs: P.kwargs) -> Network:
+            given = signature.bind(*args, **kwargs)
+            given.apply_defaults()
+            try:
+                clean = {key: checks[key](key, value) for key, value in given.arguments.items()}
+                made = function(**clean)  # type: ignore[call-arg]
+            except InputError as error:
+                raise error.within(name) from None
+            if isinstance(made, Network):
+                return made
+            return Network.from_dict({"name": name, "description": (function.__doc__ or "").partition(".")[0], **made})
+
+        BOARDS[name] = make
+        return make
+
+    return register
+
+
+def make_board(board: str, **parameters: Any) -> Network:
+    """Return the network of a board by its name.
+
+    Parameters
+    ----------
+    board : str
+        One of `BOARDS`.
+    **parameters
+        Parameters of its function.
+
+    Raises
+    ------
+    InputError
+        For an unknown name or parameter, with the nearest that are known, or a value out of range.
+    """
+    known = parameters_of(board)
+    for key in parameters:
+        if key not in known:
+            raise InputError(f"{board}.{key}", f"unknown parameter; {suggest(key, known)}")
+    return BOARDS[board](**parameters)
+
+
+def parameters_of(board: str) -> tuple[str, ...]:
+    """Return the names of a board's parameters."""
+    if board not in BOARDS:
+        raise InputError("board", f"{board!r} is unknown; {suggest(board, BOARDS)}")
+    return tuple(inspect.signature(BOARDS[board]).parameters)
+
+
+def board_and_others(board: str, arguments: Mapping[str, Any]) -> tuple[Network, dict[str, Any]]:
+    """Return the network of a board, made with those arguments that are its parameters, and the other arguments."""
+    own = parameters_of(board)
+    network = make_board(board, **{key: value for key, value in arguments.items() if key in own})
+    return network, {key: value for key, value in arguments.items() if key not in own}
+
+
+def board_id(board: str) -> str:
+    """Return the id of a board's environment: ``PushPull/LostSales-v0`` for ``lost_sales``."""
+    return f"PushPull/{''.join(word.capitalize() for word in board.split('_'))}-v0"
+
+
+def references(board: str) -> dict[str, Any]:
+    """Return what is published or computed of a board: ``source``, ``quantity`` and ``rows``.
+
+    Each row holds the ``parameters`` it belongs to (those left out have their defaults) and values by name; a named
+    policy is a mapping with its parameters and its ``cost``. `quantity` says what the values measure.
+    """
+    parameters_of(board)
+    file = files("pushpull.configs") / "reference" / f"{board}.yaml"
+    return yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+# --- one stock --------------------------------------------------------------------------------------------------------
+
+
+@board(
+    lead_time=_periods,
+    penalty=_money,
+    demand=choice("poisson", "geometric"),
+    holding_cost=_money,
+    mean=_mean,
+)
+def lost_sales(
+    lead_time: int = 4, penalty: float = 4, demand: str = "poisson", holding_cost: float = 1, mean: float = 5
+) -> Any:
+    """Lost sales with a lead time: one stock, demand that finds none is lost.
+
+    Source: Zipkin (2008), Old and new methods for lost-sales inventory systems, Operations Research 56(5), 1256-1263.
+
+    Sequence: units due arrive; the order is placed; demand is met or lost; costs are charged on what is left.
+
+    Lead time: an order of period t arrives at the start of t + `lead_time`, before that period's demand. That is the
+    paper's L.
+
+    As it stands the stock pulls: the action is the level up to which inventory on hand and on order is raised, so that
+    base-stock is a constant action. With ``decoupling_point="market"`` the action is the order itself. Both can play
+    any policy.
+
+    Parameters
+    ----------
+    lead_time : int
+        L, periods, at least 0. The paper has 1 to 4.
+    penalty : float
+        Cost of a lost unit, at least 0. The paper has 4, 9, 19 and 39.
+    demand : {"poisson", "geometric"}
+        Law of a period's demand; geometric is P(D = k) = (1 - q) q^k with q = mean / (1 + mean).
+    holding_cost : float
+        Per unit left at the end of a period.
+    mean : float
+        Mean demand, above 0. The paper has 5.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    Optimal cost per period 4.73 at L = 4, p = 4 with Poisson demand, and 10.61 with geometric demand. Constant-order
+    costs in the paper for Poisson p >= 19 and geometric p >= 9 lie below what any stationary integer order can cost.
+    """
+    usual = round(mean)
+    return {
+        "sequence": _before_demand,
+        "decoupling_point": "supply",
+        **_steady,
+        "stages": {
+            "store": {
+                "initial_on_hand": usual,
+                "holding_cost": holding_cost,
+                "sources": [{"lead_time": lead_time, "initial_pipeline": [usual] * lead_time}],
+                "market": {"demand": {"kind": demand, "mean": mean}, "stockout": "lost", "lost_sale_cost": penalty},
+            }
+        },
+    }
+
+
+@board(
+    regular_lead_time=number(1, whole=True),
+    expedited_cost=_money,
+    regular_cost=_money,
+    holding_cost=_money,
+    backorder_cost=_money,
+    demand_high=number(1, whole=True),
+)
+def dual_sourcing(
+    regular_lead_time: int = 2,
+    expedited_cost: float = 105,
+    regular_cost: float = 100,
+    holding_cost: float = 5,
+    backorder_cost: float = 495,
+    demand_high: int = 4,
+) -> Any:
+    """Dual sourcing: a cheap supplier who is slow, a dear one who delivers at once.
+
+    Source: Gijsbrechts, Boute, Van Mieghem & Zhang (2022), Can deep reinforcement learning improve inventory
+    management? Manufacturing & Service Operations Management 24(3), 1349-1368; instances with lead times 2 to 4.
+
+    Sequence: regular units due arrive; both orders are placed and the expedited one arrives; demand is met or waits;
+    costs are charged on what is left or owed.
+
+    Lead time: a regular order of period t arrives at the start of t + `regular_lead_time`, an expedited one of period t
+    in t. Both come before that period's demand, as in the paper.
+
+    As it stands the agent pushes: it sets both order quantities. With ``decoupling_point="supply"`` it sets two levels
+    for the inventory position, the expedited order first: single-index policies are constant actions.
+
+    Parameters
+    ----------
+    regular_lead_time : int
+        Periods, at least 1. The paper has 2, 3 and 4.
+    expedited_cost, regular_cost : float
+        Per unit ordered. The paper has 105 and 110 against 100.
+    holding_cost, backorder_cost : float
+        Per unit left and per unit owed at the end of a period.
+    demand_high : int
+        Demand is uniform on 0, 1, ..., `demand_high`. The paper has 4.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    Every unit has to be bought, so 200 of a cost of 216.77 (regular lead time 2, expedited cost 105) is out of reach
+    of any policy: compare what is above it.
+    """
+    usual = (demand_high + 1) // 2
+    return {
+        "sequence": _before_demand,
+        "decoupling_point": "market",
+        **_steady,
+        "stages": {
+            "stock": {
+                "initial_on_hand": demand_high,
+                "holding_cost": holding_cost,
+                "sources": [
+                    {"lead_time": 0, "unit_cost": expedited_cost},
+                    {
+                        "lead_time": regular_lead_time,
+                        "unit_cost": regular_cost,
+                        "initial_pipeline": [usual] * regular_lead_time,
+                    },
+                ],
+                "market": {
+                    "demand": {"kind": "uniform_int", "low": 0, "high": demand_high},
+                    "backorder_cost": backorder_cost,
+                },
+            }
+        },
+    }
+
+
+# --- stocks in a row --------------------------------------------------------------------------------------------------
+
+
+@board(demand=choice("normal", "poisson"))
+def serial3(demand: str = "normal") -> Any:
+    """Three stocks in a row, the textbook case of Clark and Scarf.
+
+    Source: Snyder & Shen (2019), Fundamentals of Supply Chain Theory, 2nd edition, Example 6.1; the theory is Clark &
+    Scarf (1960), Optimal policies for a multi-echelon inventory problem, Management Science 6(4), 475-490.
+
+    Sequence: units due arrive; demand is seen; every stage orders and ships; costs are charged on what is left.
+
+    Lead time: orders follow demand, so a lead time of L covers L periods, as in the book, whose newsvendor ratio at the
+    store is that of one period for a lead time of 1.
+
+    All stages pull by echelon base-stock levels, which is optimal. Echelon holding costs 3, 2, 2 (store to factory)
+    make local ones of 7, 4, 2; units on their way are charged at their sender's rate.
+
+    Parameters
+    ----------
+    demand : {"normal", "poisson"}
+        Normal with mean 5 and deviation 1, cut at 0, in real units; or Poisson with mean 5, in whole units.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    The optimal cost is 47.6654 per period with echelon base-stock levels 6.484, 12.028 and 22.72 (store to factory).
+    30 of it are the units on their way.
+    """
+    law = {"kind": "normal", "mean": 5, "sd": 1} if demand == "normal" else {"kind": "poisson", "mean": 5}
+    return {
+        "units": "real" if demand == "normal" else "integer",
+        "decoupling_point": "supply",
+        **_steady,
+        "stages": _serial(
+            {"factory": (2, 2), "warehouse": (4, 1), "store": (7, 1)},
+            law,
+            mean=5,
+            backorder_cost=37.12,
+            in_transit=True,
+        ),
+    }
+
+
+@board(store_lead_time=number(1, whole=True), penalty=_money)
+def serial4(store_lead_time: int = 1, penalty: float = 9) -> Any:
+    """Four stocks in a row that order before demand is seen.
+
+    Source: Alvo, Russo & Kanoria (2023), Neural inventory control in networks via hindsight differentiable policy
+    optimization, arXiv:2306.11246, the serial setting.
+
+    Sequence: units due arrive; every stage orders, and its supplier ships at once what it has; demand is met or
+    waits; costs are charged on what is left, not on what is on its way.
+
+    Lead time: an order that is shipped in period t can be used from t + L on, before that period's demand, which makes
+    L + 1 periods to cover. Store to manufacturer: `store_lead_time`, 3, 4, 2.
+
+    All stages pull by echelon base-stock levels, which is optimal; an order that a supplier cannot fill stays with it.
+    With ``decoupling_point="market"`` the actions are quantities, of which what the supplier lacks is forgotten, as in
+    the paper.
+
+    Parameters
+    ----------
+    store_lead_time : int
+        Periods, at least 1. The paper has 1 to 4.
+    penalty : float
+        Per unit owed at the end of a period. The paper has 4, 9, 19 and 39.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    Demand is normal with mean 5 and deviation 2, cut at 0, in real units; holding costs are 1, 0.5, 0.2, 0.1 from the
+    store up. Optimal cost 6.8988 at lead time 1 and penalty 4. The paper tests 5,000 periods and counts the last 2,000.
+    """
+    stages = {"manufacturer": (0.1, 2), "wholesaler": (0.2, 4), "distributor": (0.5, 3), "store": (1, store_lead_time)}
+    return {
+        "sequence": _before_demand,
+        "units": "real",
+        "decoupling_point": "supply",
+        **_steady,
+        "stages": _serial(stages, {"kind": "normal", "mean": 5, "sd": 2}, mean=5, backorder_cost=penalty),
+    }
+
+
+def _serial(
+    stages: Mapping[str, tuple[float, int]],
+    demand: Mapping[str, Any],
+    mean: float,
+    backorder_cost: float,
+    in_transit: bool = False,
+) -> dict[str, Any]:
+    """Return stages in a row, upstream first, from (holding cost, lead time) each; they start with what is usual."""
+    made: dict[str, Any] = {}
+    for name, (holding_cost, lead_time) in stages.items():
+        supplier = list(made)[-1] if made else None
+        source: dict[str, Any] = {"lead_time": lead_time, "basis": "echelon", "initial_pipeline": [mean] * lead_time}
+        if supplier is not None:
+            source["inputs"] = {supplier: 1}
+            if in_transit:
+                source["pipeline_holding_cost"] = made[supplier]["holding_cost"]
+        made[name] = {"initial_on_hand": mean, "holding_cost": holding_cost, "sources": [source]}
+    made[list(made)[-1]]["market"] = {"demand": dict(demand), "backorder_cost": backorder_cost}
+    return made
+
+
+# --- push meets pull --------------------------------------------------------------------------------------------------
+
+
+@board(
+    demand_means=listing(_mean, at_least=1),
+    push_capacity=number(1, whole=True),
+    pull_capacity=number(1, whole=True),
+    pull_sees_demand=flag,
+    holding_costs=listing(_money, at_least=2),
+    backorder_cost=_money,
+    largest_demand=number(1, whole=True),
+)
+def push_pull_two_stage(
+    demand_means: Sequence[float] = (2, 3, 5, 6),
+    push_capacity: int = 5,
+    pull_capacity: int = 5,
+    pull_sees_demand: bool = False,
+    holding_costs: Sequence[float] = (1, 2),
+    backorder_cost: float = 18,
+    largest_demand: int = 16,
+) -> Any:
+    """A capacitated push stage and a capacitated pull stage, with demand that comes in a cycle.
+
+    Source: ours, the smallest problem in which the push-pull boundary, capacity and a season meet; solved by dynamic
+    programming. Modified echelon base-stock policies are those of Parker & Kapuscinski (2004), Optimal policies for a
+    capacitated two-echelon inventory system, Operations Research 52(5), 739-755.
+
+    Sequence: units due arrive; the push stage releases into the buffer of semi-finished units and the pull stage takes
+    from the buffer; demand is met or waits; costs are charged on what is left in the buffer and in finished stock, and
+    on what is owed. With `pull_sees_demand` demand comes between the two releases.
+
+    Lead time: 1 for both: what is started in period t can be used in t + 1.
+
+    Parameters
+    ----------
+    demand_means : sequence of float
+        Mean of Poisson demand in each period of the cycle. One entry is demand without a season.
+    push_capacity, pull_capacity : int
+        Most units each stage starts in a period, at least 1.
+    pull_sees_demand : bool
+        Whether the pull stage waits for the period's demand, as in the default sequence of events.
+    holding_costs : (float, float)
+        Per unit left in the buffer and in finished stock.
+    backorder_cost : float
+        Per unit owed at the end of a period.
+    largest_demand : int
+        Demand above it counts as it, so that the problem is finite.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    Three instances have names: PP-1 has demand means (4,) and capacities 30, which never bind; PP-1c the same with
+    capacities 6 and 5; PP-2 is the default. Optimal costs are 12.5147, 14.8979 and 15.3829.
+    """
+    _pair("holding_costs", holding_costs)
+    usual = round(sum(demand_means) / len(demand_means))
+    demand: dict[str, Any] = {"kind": "poisson", "mean": demand_means[0], "max": largest_demand}
+    if len(demand_means) > 1:
+        demand |= {"mean": 1, "season": list(demand_means)}
+    return {
+        "sequence": list(SEQUENCES["pull_after_demand"]) if pull_sees_demand else _before_demand,
+        "decoupling_point": "buffer",
+        **_steady,
+        "stages": {
+            "buffer": {
+                "initial_on_hand": usual,
+                "holding_cost": holding_costs[0],
+                "sources": [{"capacity": push_capacity, "basis": "echelon", "initial_pipeline": [usual]}],
+            },
+            "finished": {
+                "initial_on_hand": 2 * usual,
+                "holding_cost": holding_costs[1],
+                "sources": [{"inputs": {"buffer": 1}, "capacity": pull_capacity, "initial_pipeline": [usual]}],
+                "market": {"demand": demand, "backorder_cost": backorder_cost},
+            },
+        },
+    }
+
+
+def _pair(field: str, values: Sequence[float]) -> None:
+    if len(values) != 2:
+        raise InputError(field, f"{list(values)} has {len(values)} entries; give two, upstream first")
+
+
+# --- OR-Gym -----------------------------------------------------------------------------------------------------------
+
+_versions = choice("v0", "v1")
+
+
+@board(version=_versions, stationary=flag)
+def or_gym_inventory(version: str = "v1", stationary: bool = False) -> Any:
+    """OR-Gym's inventory management: three stages that push, lost sales (v1) or backorders (v0).
+
+    Source: InvManagement of OR-Gym, Hubbs et al. (2020), OR-Gym: A reinforcement learning library for operations
+    research problems, arXiv:2008.06319; the example of Perez et al. (2021), Algorithmic approaches to inventory
+    management optimization, Processes 9(1), 102. The networks are the files ``or_gym_inventory`` (v1) and
+    ``or_gym_inventory_backlog`` (v0) of the library.
+
+    Sequence: releases are set from the stock that the period before left; units due arrive; demand is met, lost or
+    waits; costs are charged on what is left.
+
+    Lead time: a release of period t arrives in t + L after the releases of t + L are set, so it can be passed on from
+    t + L + 1 and sold from t + L on, as in OR-Gym.
+
+    Parameters
+    ----------
+    version : {"v1", "v0"}
+        Lost sales or backorders.
+    stationary : bool
+        An average profit per period of a long run in place of 30 periods that end the world.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    Published profits are sums over 30 periods discounted by 0.97 a period: column ``discounted_profit`` of `simulate`.
+    The reward of a period is not discounted, so a sum of rewards is another number.
+
+    What is left after 30 periods is worth nothing, so in v1 the best static policy never replenishes the manufacturer
+    and serves two thirds of demand. Read the fill rate beside the profit; `stationary` leaves no such end.
+    """
+    network = read_network("or_gym_inventory" if version == "v1" else "or_gym_inventory_backlog")
+    return replace(network, horizon_is_real=False, discount=1, **_steady) if stationary else network
+
+
+@board(version=_versions, stationary=flag)
+def or_gym_network(version: str = "v1", stationary: bool = False) -> Any:
+    """OR-Gym's network management: two suppliers' goods, three plants, two distributors, one retailer.
+
+    Source: NetworkManagement of OR-Gym, Hubbs et al. (2020), arXiv:2008.06319; the example of Perez et al. (2021),
+    Processes 9(1), 102. Stages bear OR-Gym's node numbers.
+
+    Sequence: releases are set from the stock that the period before left; units due arrive; demand is met, and lost
+    (v1) or waits (v0); costs are charged on what is left and on what is on its way.
+
+    Lead time: a release of period t arrives in t + L after the releases of t + L are set, as in OR-Gym.
+
+    One thing differs: where distributors ask a plant for more than it has, OR-Gym grants each of them the whole stock,
+    which goes below zero. Here the first asked is served first, and no unit is sold twice. Policies that never ask
+    for more than there is play the same in both, to the last digit.
+
+    Prices between stages cancel within the chain and are left out; prices of raw material, costs of operation and the
+    customers' price remain.
+
+    Parameters
+    ----------
+    version : {"v1", "v0"}
+        Lost sales or backorders. Requests that cannot be met are forgotten in both.
+    stationary : bool
+        An average profit per period of a long run in place of 30 periods that end the world.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    Published profits are sums over 30 periods, undiscounted. What is left after them is worth nothing: read the fill
+    rate beside the profit; `stationary` leaves no such end.
+    """
+    market = {"v1": {"stockout": "lost", "lost_sale_cost": 0.1}, "v0": {"stockout": "backorder", "backorder_cost": 0.1}}
+    stages: dict[str, Any] = {
+        name: {"initial_on_hand": units, "holding_cost": cost, "sources": []}
+        for name, (units, cost) in _OR_GYM_STAGES.items()
+    }
+    for name, supplier, lead_time, capacity, unit_cost, pipeline_cost in _OR_GYM_LINKS:
+        source = {"mode": "push", "lead_time": lead_time, "unit_cost": unit_cost, "capacity": capacity}
+        source["pipeline_holding_cost"] = pipeline_cost
+        stages[name]["sources"].append(source | ({"inputs": {supplier: 1}} if supplier else {}))
+    stages["retailer_1"]["market"] = {"demand": {"kind": "poisson", "mean": 20}, "price": 2, **market[version]}
+    return {
+        "sequence": list(SEQUENCES["push_before_receive"]),
+        "allocation": "priority",
+        **(_steady if stationary else {"horizon": 30, "horizon_is_real": True}),
+        "stages": stages,
+    }
+
+
+_OR_GYM_STAGES = {  # initial stock, holding cost
+    "plant_4": (400, 0.012),
+    "plant_5": (350, 0.013),
+    "plant_6": (380, 0.011),
+    "distributor_2": (110, 0.02),
+    "distributor_3": (80, 0.015),
+    "retailer_1": (100, 0.03),
+}
+_ANY = float("inf")
+_OR_GYM_LINKS = (  # stage, its supplier, lead time, capacity, unit cost, cost of a unit on its way
+    ("plant_4", None, 0, _ANY, 0.15, 0),
+    ("plant_5", None, 1, _ANY, 0.05, 0.005),
+    ("plant_5", None, 2, _ANY, 0.07, 0.002),
+    ("plant_6", None, 0, _ANY, 0.2, 0),
+    ("distributor_2", "plant_4", 8, 90, 0.01, 0.008),
+    ("distributor_2", "plant_5", 9, 90, 0.015, 0.005),
+    ("distributor_2", "plant_6", 11, 80, 0.012, 0.007),
+    ("distributor_3", "plant_4", 10, 90, 0.01, 0.006),
+    ("distributor_3", "plant_6", 12, 80, 0.012, 0.004),
+    ("retailer_1", "distributor_2", 5, _ANY, 0, 0.01),
+    ("retailer_1", "distributor_3", 3, _ANY, 0, 0.015),
+)

@@ -1,0 +1,250 @@
+"""Boards are the published problems: policies cost in them what the literature or dynamic programming says they cost.
+
+A policy with a reference cost is played for 4 million periods, and the reference has to lie within 4.5 standard errors
+of the mean, which a right board misses once in 150,000 times. A wrong lead time, a wrong order of events or a cost that
+is charged in the wrong place moves a cost by far more. Worlds are fixed, so a test that passes once passes always.
+"""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import VectorEnv
+from scipy import stats
+
+from pushpull.envs import InputError, Network, boards, load_network, simulate
+from pushpull.envs.actions import ActionSpace
+from pushpull.envs.boards import BOARDS, board_id, make_board, references
+from pushpull.envs.rules import Rules
+from pushpull.envs.sb3_vec_env import PushPullVecEnv
+
+CASES = json.loads((Path(__file__).parents[1] / "golden" / "replay_cases.json").read_text())
+EPISODES, WORLD = 4_096, 1_000_000
+ROWS = [(name, row) for name in BOARDS for row in references(name).get("rows", ())]
+
+
+def rows_with(policy):
+    """Return the boards and rows whose references hold a policy and its cost, as parameters with names."""
+    found = [(name, row) for name, row in ROWS if "cost" in row.get(policy, ())]
+    assert found
+    return [
+        pytest.param(name, row, id=f"{name}-{'-'.join(map(str, row['parameters'].values()))}") for name, row in found
+    ]
+
+
+def assert_costs(network, policy, reference, episodes=EPISODES, printed=5e-5):
+    """Play and compare; `printed` is what the digits of the reference leave open."""
+    cost = simulate(network, policy, episodes, WORLD)["cost"]
+    error = cost.std() / np.sqrt(episodes)
+    assert error < 0.005 * reference
+    assert abs(cost.mean() - reference) < 4.5 * error + printed
+
+
+# --- costs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("board", "row"), rows_with("constant_order")[::3])
+def test_constant_orders_cost_what_they_do_in_the_literature(board, row):
+    network = make_board(board, **row["parameters"]).with_decoupling_point("market")
+    quantity = row["constant_order"]["quantity"]
+    assert_costs(network, Rules(network, {"store.push_quantity": quantity}), row["constant_order"]["cost"])
+
+
+@pytest.mark.parametrize(("board", "row"), rows_with("base_stock"))
+def test_base_stock_policies_of_one_stock_cost_what_they_do_in_the_literature(board, row):
+    network = make_board(board, **row["parameters"])
+    level = row["base_stock"]["level"]
+    assert_costs(network, Rules(network, {"store.pull_threshold": level}), row["base_stock"]["cost"])
+
+
+@pytest.mark.parametrize(("board", "row"), rows_with("capped_base_stock")[::3])
+def test_a_cap_on_orders_makes_them_better(board, row):
+    settings, own = make_board(board, **row["parameters"]).to_dict(), row["capped_base_stock"]
+    settings["stages"]["store"]["sources"][0]["max_order"] = own["cap"]
+    network = Network.from_dict(settings)
+    assert_costs(network, Rules(network, {"store.pull_threshold": own["level"]}), own["cost"])
+
+
+@pytest.mark.parametrize(("board", "row"), rows_with("echelon_base_stock"))
+def test_echelon_base_stock_policies_cost_what_the_literature_says(board, row):
+    own = row["echelon_base_stock"]
+    network = make_board(board, **row["parameters"])
+    pushed = {f"{stage}.push_quantity": level for stage, level in own["levels"].items()}
+    pulled = {f"{stage}.pull_threshold": level for stage, level in own["levels"].items()}
+    names = ActionSpace(network).names
+    policy = Rules(
+        network,
+        {name: level for name, level in pulled.items() if name in names},
+        {name: level for name, level in pushed.items() if name in names},
+    )
+    assert_costs(network, policy, own["cost"], printed=0.001)  # of a flat bottom, at levels on a grid
+
+
+class DualIndex:
+    """Order up to one level what the fast supplier can still change, and up to another all that is to come."""
+
+    def __init__(self, expedited, regular, cap=np.inf):
+        self.expedited, self.regular, self.cap = expedited, regular, cap
+
+    def act(self, view):
+        due = view.on_hand[0] - view.backorders[0] + view.pipeline[1][0]
+        fast = np.maximum(self.expedited - due, 0)
+        slow = np.minimum(np.maximum(self.regular - view.inventory_position[0] - fast, 0), self.cap)
+        return np.stack([fast, slow], axis=1)
+
+
+@pytest.mark.parametrize("kind", ["dual_index", "capped_dual_index"])
+@pytest.mark.parametrize(("board", "row"), rows_with("dual_index"))
+def test_dual_index_policies_cost_what_dynamic_programming_says(board, row, kind):
+    own = {key: value for key, value in row[kind].items() if key != "cost"}
+    assert_costs(make_board(board, **row["parameters"]), DualIndex(**own), row[kind]["cost"], episodes=512)
+
+
+def test_no_policy_costs_less_than_the_optimum():
+    for name, row in ROWS:
+        if "optimal" in row:
+            costs = [own["cost"] for own in row.values() if isinstance(own, dict) and "cost" in own]
+            assert costs or name == "guaranteed_service"
+            assert min(costs, default=np.inf) >= row["optimal"] - 1e-9
+
+
+# --- definitions ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sees", "level", "covered"), [(False, 13, 2), (True, 9, 1)])
+def test_a_pull_that_sees_demand_covers_a_period_less(sees, level, covered):
+    """Behind a full buffer, what is owed is what Poisson demand of the covered periods has above the level."""
+    network = boards.push_pull_two_stage((4,), 30, 30, pull_sees_demand=sees, largest_demand=99)
+    policy = Rules(network, {"finished.pull_threshold": level}, {"buffer.push_quantity": 60})
+    table = simulate(network, policy, EPISODES, WORLD)
+    above = stats.poisson(4 * covered).expect(lambda units: np.maximum(units - level, 0))
+    assert table["cost.backorder"].mean() == pytest.approx(18 * above, rel=0.02)
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_the_network_of_or_gym_is_the_recorded_one_with_demand(version):
+    (recorded, *_) = [case["network"] for case in CASES if f"NetworkManagement-{version}/" in case["id"]]
+    network = boards.or_gym_network(version=version)
+    names = {name.rpartition("_")[2]: name for name in network.stage_names}
+    text = json.dumps(Network.from_dict(recorded).to_dict())
+    for number, name in names.items():
+        text = text.replace(f'"{number}":', f'"{name}":')
+    stated = network.to_dict()
+    assert stated["stages"]["retailer_1"]["market"].pop("demand") == {"kind": "poisson", "mean": 20}
+    assert stated["stages"] == json.loads(text)["stages"]
+    assert (network.sequence, network.allocation) == (tuple(recorded["sequence"]), recorded["allocation"])
+    assert (network.horizon, network.horizon_is_real, network.discount) == (30, True, 1)
+
+
+@pytest.mark.parametrize("board", ["or_gym_inventory", "or_gym_network"])
+def test_a_stationary_variant_has_no_end_to_run_dry_before(board):
+    network = make_board(board, stationary=True)
+    assert not network.horizon_is_real
+    assert network.warm_up
+    assert network.discount == 1
+    assert network.stages == make_board(board).stages
+
+
+# --- doors ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_checkers_pass_on_every_id(board):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        env: Any = gymnasium.make(board_id(board), action="normalised")
+        again: Any = gymnasium.make(env.spec)
+        check_env(env.unwrapped, skip_render_check=True)
+        assert again.unwrapped.network == env.unwrapped.network == load_network(board)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_vector_environments_of_an_id_repeat_the_single_one(board):
+    single = gymnasium.make(board_id(board))
+    vector: VectorEnv = gymnasium.make_vec(board_id(board), num_envs=2)
+    for_sb3 = PushPullVecEnv({"board": board}, 2)
+    for_sb3.seed(3)
+    first = [single.reset(seed=4)[0], vector.reset(seed=3)[0][1], for_sb3.reset()[1]]
+    single.action_space.seed(0)
+    action = single.action_space.sample()
+    rewards = [
+        single.step(action)[1],
+        vector.step(np.stack([action, action]))[1][1],
+        for_sb3.step(np.stack([action, action]))[1][1],
+    ]
+    np.testing.assert_array_equal(first[0], first[1])
+    np.testing.assert_array_equal(first[0], first[2])
+    assert rewards[0] == rewards[1] == pytest.approx(rewards[2], rel=1e-6)
+
+
+def test_an_id_takes_parameters_of_the_board_beside_those_of_the_environment():
+    env: Any = gymnasium.make("PushPull/LostSales-v0", lead_time=2, demand="geometric", reward="cost", periods=107)
+    assert env.unwrapped.network == boards.lost_sales(2, demand="geometric")
+    env.reset(seed=0)
+    assert [env.step([12])[3] for _ in range(107)] == [False] * 106 + [True]
+
+
+@pytest.mark.parametrize(("board", "row"), ROWS)
+def test_references_name_parameters_of_their_board(board, row):
+    assert make_board(board, **row["parameters"]).markets
+    assert {"source", "quantity"} <= {*references(board)}
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_a_page_says_where_a_board_comes_from_what_happens_in_it_and_what_it_takes(board):
+    page = BOARDS[board].__doc__ or ""
+    for part in ("Source:", "Sequence:", "Lead time:", "Returns\n"):
+        assert part in page
+    for name in boards.parameters_of(board):
+        assert f"{name}" in page.partition("Parameters\n")[2]
+
+
+# --- bad input --------------------------------------------------------------------------------------------------------
+
+REFUSED = [
+    ("lost_sales", {"lead_time": -1}, "lead_time: -1 is out of range; give a whole number of at least 0"),
+    ("lost_sales", {"lead_time": 1.5}, "lead_time: 1.5 is not whole"),
+    ("lost_sales", {"penalty": "4"}, "penalty: '4' is not a number; give a number of at least 0, without quotes"),
+    ("lost_sales", {"demand": "poison"}, "demand: 'poison' is unknown; did you mean 'poisson'?"),
+    ("lost_sales", {"mean": 0}, "mean: 0 is out of range; give a number above 0"),
+    ("lost_sales", {"leadtime": 3}, "leadtime: unknown parameter; did you mean 'lead_time'?"),  # a slip of the pen
+    (
+        "dual_sourcing",
+        {"regular_lead_time": 0},
+        "regular_lead_time: 0 is out of range; give a whole number of at least 1",
+    ),
+    ("dual_sourcing", {"demand_high": 0}, "demand_high: 0 is out of range"),
+    ("serial3", {"demand": "gamma"}, "demand: 'gamma' is unknown; valid: normal, poisson"),
+    ("serial4", {"store_lead_time": 0}, "store_lead_time: 0 is out of range; give a whole number of at least 1"),
+    ("push_pull_two_stage", {"demand_means": []}, "demand_means: [] has 0 entries; give at least 1"),
+    ("push_pull_two_stage", {"demand_means": [4, -1]}, "demand_means[1]: -1 is out of range; give a number above 0"),
+    ("push_pull_two_stage", {"holding_costs": [1]}, "holding_costs: [1] has 1 entries; give"),
+    ("push_pull_two_stage", {"holding_costs": [1, 2, 3]}, "holding_costs: [1, 2, 3] has 3 entries; give two"),
+    ("push_pull_two_stage", {"pull_sees_demand": 1}, "pull_sees_demand: 1 is not true or false"),
+    ("or_gym_inventory", {"version": "v2"}, "version: 'v2' is unknown; did you mean"),
+    ("or_gym_network", {"stationary": "yes"}, "stationary: 'yes' is not true or false"),
+]
+
+
+@pytest.mark.parametrize(("board", "parameters", "words"), REFUSED)
+def test_bad_parameters_are_refused_with_a_way_out(board, parameters, words):
+    for make in (make_board, lambda name, **given: load_network({"board": name, **given})):
+        with pytest.raises(InputError) as caught:
+            make(board, **parameters)
+        assert f"{board}.{words}" in str(caught.value)
+
+
+def test_every_board_has_a_row_of_bad_input():
+    assert {board for board, *_ in REFUSED} == {name for name in BOARDS if boards.parameters_of(name)}
+
+
+def test_an_unknown_board_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match="board: 'lostsales' is unknown; did you mean 'lost_sales'"):
+        load_network({"board": "lostsales"})
+    with pytest.raises(InputError, match="'serial5' is not in the library; did you mean 'serial"):
+        load_network("serial5")
