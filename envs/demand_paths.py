@@ -9,6 +9,7 @@ from pushpull.envs import demand as demands
 from pushpull.envs import families
 from pushpull.envs.checks import InputError
 from pushpull.envs.network import Demand, Family, Network, Process, Variant
+from pushpull.envs.race import won
 from pushpull.envs.streams import World, uniforms
 
 
@@ -47,6 +48,10 @@ def demand_paths(
         demand = first.demand if isinstance(first, Variant) else first
         try:
             length = int(max(periods, min(most, demands.longest_horizon(demand))))
+            racer = ("market", network.stage_names[list(network.markets)[process.markets[0]]])
+            if racer in network.racers:
+                paths[process.markets[0]] = won(network, racer, length, worlds)
+                continue
             own = _paths(process, demand, network.units, length, worlds, None if normals is None else normals[p])
         except InputError as error:
             raise error.within(f"{process.field}.demand") from None

@@ -744,6 +744,22 @@ class Variant(Settings):
         return {"family": self.family, "share": self.share, **self.demand.to_dict()}
 
 
+@dataclass(frozen=True)
+class Race(Settings):
+    """Exponential times that race: in every period one thing happens, with probability its rate over the sum of all.
+
+    Where a market of `markets` wins, one unit is asked for there; where a source of `sources` wins, it may start. In
+    all other periods the market has no demand and the source starts nothing. `pushpull.envs.race` has the theory.
+    """
+
+    markets: Mapping[str, float] = setting(mapping(number(above=0)))
+    sources: Mapping[str, float] = setting(mapping(number(above=0)))
+
+    def examine(self):
+        if len(self.markets) + len(self.sources) < 2:
+            raise InputError("markets", "a race of fewer than two; give rates of markets, of sources or of both")
+
+
 class Process(NamedTuple):
     """Demand that is drawn together: a market's own, or a family's; `markets` are numbers in `Network.markets`."""
 
@@ -1031,7 +1047,8 @@ class Network(Settings):
     Index i runs over stages as declared, j over all sources in the order of their stages. `horizon` is the length of
     an episode in periods; it truncates, unless `horizon_is_real`, when the end of the world is part of the problem.
     `families` are markets that share one demand; `demand_correlation` is one coefficient between all that is drawn, or
-    a matrix with a row for each market that stands alone and each family, in the order of their first markets.
+    a matrix with a row for each market that stands alone and each family, in the order of their first markets. `race`
+    makes of a period one event of a continuous-time chain.
 
     Raises
     ------
@@ -1044,6 +1061,7 @@ class Network(Settings):
     resources: Mapping[str, Resource] | None = setting(optional(mapping(record(Resource))), None)
     families: Mapping[str, Family] | None = setting(optional(mapping(record(Family))), None)
     demand_correlation: float | tuple[tuple[float, ...], ...] | None = setting(optional(_correlation), None)
+    race: Race | None = setting(optional(record(Race)), None)
     name: str = setting(text, "network")
     description: str = setting(text, "no description")
     sequence: tuple[str, ...] = setting(_sequence, SEQUENCES["pull_after_demand"])
@@ -1134,6 +1152,7 @@ class Network(Settings):
         if not self.markets:
             raise InputError("stages", "no stage has a market; give at least one stage a market")
         self._examine_families()
+        self._examine_race()
         self._examine_resources()
         self.correlation  # noqa: B018  refuses a matrix that is none
         self.stage_order  # noqa: B018  refuses a cycle
@@ -1207,6 +1226,32 @@ class Network(Settings):
                     f"'mmfe' reveals demand of a law of its own, but {name!r} takes its part of family "
                     f"{members[name]!r}; use kind: noisy",
                 )
+
+    def _examine_race(self) -> None:
+        if (race := self.race) is None:
+            return
+        for name in race.markets:
+            markets = [self.stage_names[i] for i in self.markets]
+            if name not in markets:
+                raise InputError(
+                    f"race.markets.{name}", f"{name!r} is no stage with a market; {suggest(name, markets)}"
+                )
+            market, at = self.stages[name].market, f"stages.{name}.market"
+            if market.demand is not None or any(name in family.markets for family in (self.families or {}).values()):
+                raise InputError(f"{at}.demand", f"{name!r} is asked for a unit where it wins the race; leave it out")
+            if market.forecast.kind == "mmfe":
+                raise InputError(f"{at}.forecast.kind", "'mmfe' reveals who wins the race; use kind: true_mean")
+        for name in race.sources:
+            if name not in self.source_names:
+                raise InputError(f"race.sources.{name}", f"{name!r} is no source; {suggest(name, self.source_names)}")
+            source = self.sources[self.source_names.index(name)]
+            for key, stated in (("capacity_share", source.capacity_share), ("disruption", source.disruption)):
+                if stated is not None:
+                    raise InputError(f"race.sources.{name}", f"its {key} says too when it may start; leave out one")
+        if race.markets and self.demand_correlation is not None:
+            raise InputError(
+                "demand_correlation", "who wins a race says already how its markets go together; leave out"
+            )
 
     def _examine_source(self, name: str, source: Source) -> None:
         for field, stages in (
@@ -1414,7 +1459,11 @@ class Network(Settings):
     @cached_property
     def draws_availability(self) -> bool:
         """Whether any source is down, or short of capacity, by chance or by schedule."""
-        return bool(self.disrupted_sources) or any(source.capacity_share is not None for source in self.sources)
+        return (
+            bool(self.disrupted_sources)
+            or any(source.capacity_share is not None for source in self.sources)
+            or bool(self.race is not None and self.race.sources)
+        )
 
     @cached_property
     def random_lead_times(self) -> tuple[int, ...]:
@@ -1498,12 +1547,26 @@ class Network(Settings):
     @cached_property
     def market_demands(self) -> dict[int, Demand | Variant | None]:
         """What each market asks for, by the index of its stage: its own demand, its part of a family's, or unknown."""
-        parts = {
+        parts: dict[str, Demand | Variant] = {
             name: Variant(family, own.demand, tuple(own.markets.values()), place, own.spread, own.share_drift)
             for family, own in (self.families or {}).items()
             for place, name in enumerate(own.markets)
         }
+        parts |= {name: _bernoulli(self.chance("market", name)) for name in (self.race.markets if self.race else ())}
         return {i: parts.get(self.stage_names[i], market.demand) for i, market in self.markets.items()}
+
+    @cached_property
+    def racers(self) -> dict[tuple[str, str], float]:
+        """Rate of each market and source in the race, by ("market", stage) and ("source", name)."""
+        if self.race is None:
+            return {}
+        return {("market", name): rate for name, rate in self.race.markets.items()} | {
+            ("source", name): rate for name, rate in self.race.sources.items()
+        }
+
+    def chance(self, kind: str, name: str) -> float:
+        """Return the probability that a market or source wins a period's race."""
+        return self.racers[kind, name] / sum(self.racers.values())
 
     @cached_property
     def processes(self) -> tuple[Process, ...]:
@@ -1594,6 +1657,11 @@ class Network(Settings):
         if self.units == "real":
             return units
         return float(np.round(units) if self.rounding == "round" else np.trunc(units))
+
+
+def _bernoulli(probability: float) -> Demand:
+    """Return a demand of one unit with a probability, else of none."""
+    return Demand(kind="empirical", values=(0, 1), probabilities=(1 - probability, probability))
 
 
 class _UniqueKeys(yaml.SafeLoader):

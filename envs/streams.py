@@ -20,6 +20,7 @@ STREAMS = {
     "level": 5,
     "split": 6,
     "share_drift": 7,
+    "race": 8,
     "disruption": 16,
     "lead_time": 17,
     "yield": 18,

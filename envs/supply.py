@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from pushpull.envs.network import Disruption, Network, Share
+from pushpull.envs.race import won
 from pushpull.envs.sampling import invert
 from pushpull.envs.streams import World, uniforms
 
@@ -41,6 +42,8 @@ def _availability(network: Network, periods: int, worlds: list[World]) -> np.nda
     for j, source in enumerate(network.sources):
         if source.capacity_share is not None:
             share[:, j] = _shares(source.capacity_share, uniforms("capacity", j, worlds, periods, 1)[:, 0])
+        elif ("source", network.source_names[j]) in network.racers:
+            share[:, j] = won(network, ("source", network.source_names[j]), periods, worlds)
         elif j in network.disrupted_sources and source.disruption is not None:
             down = _down(source.disruption, uniforms("disruption", j, worlds, periods, 1)[:, 0])
             share[:, j] -= source.disruption.severity * down

@@ -632,6 +632,73 @@ def test_a_correlation_needs_two_demands_that_are_drawn():
     assert_told(caught.value, "network.demand_correlation", ("stated or replayed has no part", "put 0 there"))
 
 
+# --- a race: Network.from_dict ---------------------------------------------------------------------------------------
+
+RACING = {
+    "decoupling_point": "market",
+    "race": {"markets": {"shop": 0.8}, "sources": {"plant": 1}},
+    "stages": {
+        "plant": {"sources": [{"lead_time": 0, "capacity": 1}]},
+        "shop": {"sources": [{"inputs": {"plant": 1}}], "market": {}},
+        "web": {"sources": [{"inputs": {"plant": 1}}], "market": {"demand": {"kind": "poisson", "mean": 5}}},
+    },
+}
+FIELD = "race.markets.shop"
+
+RACES = [
+    # (what is broken, place, value, words...)
+    ("a race of sources that says nothing of markets", "race.markets", GONE, "missing", "state it"),
+    ("a race of one", "race -> race.markets", {"markets": {"shop": 1}, "sources": {}}, "fewer than two", "give rates"),
+    ("a rate of 0", FIELD, 0, "0 is out of range", "above 0"),
+    ("a rate in words", FIELD, "fast", "'fast' is not a number", "give a number"),
+    (
+        "a market that is none",
+        "race.markets + .plant",
+        {"plant": 1},
+        "'plant' is no stage with a market",
+        "valid: shop",
+    ),
+    ("a source that is none", "race.sources + .plan", {"plan": 1}, "'plan' is no source", "did you mean 'plant'?"),
+    ("a market with demand of its own", "race.markets -> stages.web.market.demand", {"web": 1}, "wins", "leave it out"),
+    (
+        "mmfe of a race",
+        "stages.shop.market.forecast -> stages.shop.market.forecast.kind",
+        {"kind": "mmfe"},
+        "'mmfe' reveals who wins",
+        "use kind: true_mean",
+    ),
+    (
+        "a racing source with a disruption",
+        "stages.plant.sources.0.disruption -> race.sources.plant",
+        {"affects": "start"},
+        "its disruption says too",
+        "leave out one",
+    ),
+    (
+        "a racing source with a share of its capacity",
+        "stages.plant.sources.0.capacity_share -> race.sources.plant",
+        0.5,
+        "its capacity_share says too",
+        "leave out one",
+    ),
+    ("a correlation beside it", "demand_correlation", 0.5, "says already how its markets go together", "leave out"),
+]
+
+
+def test_the_example_of_a_race_is_good():
+    Network.from_dict(RACING)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    by_name([(name, place, value, words) for name, place, value, *words in RACES]),
+)
+def test_races_are_refused(place, value, words):
+    with pytest.raises(InputError) as caught:
+        Network.from_dict(broken(RACING, place, value))
+    assert_told(caught.value, f"network.{field_of(place)}", words)
+
+
 # --- resources: Network.from_dict ------------------------------------------------------------------------------------
 
 # Two products on one line, in integer units.

@@ -32,7 +32,7 @@ LAYERS = (
     ("checks",),
     ("network", "dates"),
     ("streams", "histories"),
-    ("demand", "evolution", "forecast", "network_files"),
+    ("demand", "evolution", "forecast", "network_files", "race"),
     ("boards",),
     ("library",),
     ("bookings", "families", "supply", "tables"),
