@@ -35,7 +35,7 @@ from pushpull.envs.bounds import demand_rates
 from pushpull.envs.checks import InputError, number, optional, suggest
 from pushpull.envs.decoupling import boundaries, unmixed
 from pushpull.envs.engine import Acts
-from pushpull.envs.network import Network
+from pushpull.envs.network import ACTION_COLUMNS, Network
 from pushpull.envs.observations import View
 from pushpull.envs.rules import Rules
 from pushpull.envs.simulate import simulate
@@ -47,11 +47,15 @@ _PERIODS = optional(number(0, whole=True))
 
 
 class _Columns:
-    """A policy that sets whole columns: for each of quantity, threshold and gap, units [J, B] or [J, 1]."""
+    """A policy that sets whole columns: for each of quantity, threshold and gap, units [J, B] or [J, 1].
+
+    It runs no campaigns: what it does not set is 0.
+    """
 
     def __init__(self, network: Network):
-        self.network = network
-        self._entries = ActionSpace(network).entries
+        self.network, space = network, ActionSpace(network)
+        self._entries = [(k, row, column) for k, (row, column) in enumerate(space.entries) if column in ACTION_COLUMNS]
+        self._names = space.names
 
     def columns(self, view: View) -> dict[str, np.ndarray]:
         raise NotImplementedError
@@ -62,9 +66,7 @@ class _Columns:
         columns = self.fixed_columns()
         if columns is None:
             return None
-        space = ActionSpace(self.network)
-        units = [float(columns[column][j, 0]) for j, column in space.entries]
-        return Rules(self.network, dict(zip(space.names, units, strict=True)))
+        return Rules(self.network, {self._names[k]: float(columns[column][j, 0]) for k, j, column in self._entries})
 
     def fixed_columns(self) -> dict[str, np.ndarray] | None:
         """Columns [J, 1] that never change, or None."""
@@ -73,8 +75,8 @@ class _Columns:
     def act(self, view: View) -> np.ndarray:
         """Return actions [B, K] in units."""
         columns = self.columns(view)
-        actions = np.empty((len(view.period), len(self._entries)))
-        for k, (j, column) in enumerate(self._entries):
+        actions = np.zeros((len(view.period), len(self._names)))
+        for k, j, column in self._entries:
             actions[:, k] = columns[column][j]
         return np.rint(actions) if self.network.units == "integer" else actions
 

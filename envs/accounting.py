@@ -54,6 +54,8 @@ def costs(xp: Any, network: Network, flows: Flows) -> dict[str, Array]:
             if source.load is not None:
                 loads = xp.ceil((flows.start[j] - dust(xp, network, flows)) / source.load.size)
                 charged["loads"] = charged["loads"] + source.load.cost * loads
+    if network.promoting:
+        charged["promotion"] = _charge([own.cost for own in network.promoting.values()], flows.promotion)
     return charged
 
 
@@ -115,10 +117,14 @@ class Totals:
     changeovers: np.ndarray  # [R, B]
     resource_used: np.ndarray  # [R, B] capacity
     returned: np.ndarray  # [2 per market with returns, B] units shipped that come back, late and defective
+    promotion: np.ndarray  # [P, B] intensity x periods, per market that promotes
+    promoted: np.ndarray  # [P, B] units that campaigns added
+    taken_back: np.ndarray  # [P, B] units that were not asked for, since campaigns had borrowed them
 
 
 PER_SOURCE = ("in_process", "start", "order", "order_squared")
 PER_RESOURCE = ("changeovers", "resource_used")
+PER_PROMOTION = ("promotion", "promoted", "taken_back")
 
 
 def no_totals(network: Network, batch: int) -> Totals:
@@ -134,6 +140,7 @@ def no_totals(network: Network, batch: int) -> Totals:
     rows["returned"] = (2 * len(network.returning),)
     rows["written_off"] = (len(network.stages) * network.writes_off,)
     rows |= {name: (len(network.resource_names),) for name in PER_RESOURCE}
+    rows |= {name: (len(network.promoting),) for name in PER_PROMOTION}
     return Totals(
         **{item.name: np.zeros((*rows.get(item.name, (len(network.stages),)), batch)) for item in fields(Totals)}
     )
@@ -172,7 +179,7 @@ def add_period(
     period["lead_time_squared"] = travelling * flows.lead_time**2
     for name in (*same, "shipped_late", "scrapped", "overtime"):
         period[name] = getattr(flows, name)
-    for name in ("written_off", "returned", *PER_RESOURCE):
+    for name in ("written_off", "returned", *PER_RESOURCE, *PER_PROMOTION):
         period[name] = getattr(flows, name)
     added = {name: getattr(totals, name) + counted * value for name, value in period.items()}
     added["resilience"] = totals.resilience
@@ -431,6 +438,14 @@ KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     "return_rate": return_rate,
     "return_rate.late": lambda network, totals: return_rate(network, totals, rows=slice(0, None, 2)),
     "return_rate.defect": lambda network, totals: return_rate(network, totals, rows=slice(1, None, 2)),
+    # campaigns: their mean intensity, the share of demand that they added, and how much of that they took back
+    "promotion_intensity": lambda network, totals: _divide(totals.promotion.mean(axis=0), totals.periods, 0.0),
+    "promoted_share": lambda network, totals: _divide(
+        totals.promoted.sum(axis=0), totals.demand[list(network.promoting)].sum(axis=0), 0.0
+    ),
+    "taken_back_share": lambda network, totals: _divide(
+        totals.taken_back.sum(axis=0), totals.promoted.sum(axis=0), 0.0
+    ),
     # flexible capacity: units on overtime, what each costs, and units started over the regular capacity, where it ends
     "source_capacity_use": source_capacity_use,
     "overtime_share": lambda network, totals: _divide(
@@ -465,6 +480,9 @@ ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
     **dict.fromkeys(("order_cycle_time", "order_cycle_time_p95"), _tells_waits),
     **dict.fromkeys(("csat_proxy", "nps_proxy"), _scores),
     "return_rate": lambda network: bool(network.returning),
+    **dict.fromkeys(
+        ("promotion_intensity", "promoted_share", "taken_back_share"), lambda network: bool(network.promoting)
+    ),
     **dict.fromkeys(("return_rate.late", "return_rate.defect"), _tells_reasons),
     **dict.fromkeys(("supplier_lead_time", "supplier_lead_time_sd"), lambda network: bool(network.random_lead_times)),
     "scrap_share": lambda network: bool(network.yielding_sources),

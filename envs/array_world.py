@@ -158,5 +158,6 @@ def _no_flows(network: Network, batch: int) -> dynamics.Flows:
     rows |= {"returned": 2 * len(network.returning)} | dict.fromkeys(("came_back", "restocked"), len(network.returning))
     rows |= {"written_off": rows["demand"] * network.writes_off, "overflow": rows["demand"] * network.limits_storage}
     rows["overtime"] = len(network.overtime_sources)
+    rows |= dict.fromkeys(("promotion", "promoted", "taken_back"), len(network.promoting))
     rows |= {"lead_time": len(network.random_lead_times), "scrapped": len(network.yielding_sources)}
     return dynamics.Flows(**{name: np.zeros((count, batch)) for name, count in rows.items()})

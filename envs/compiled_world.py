@@ -8,9 +8,8 @@ from dataclasses import fields
 import numpy as np
 
 from pushpull.envs import accounting, dynamics, kernel
-from pushpull.envs.actions import ActionSpace
+from pushpull.envs.actions import ActionSpace, unusable
 from pushpull.envs.array_world import episode_over
-from pushpull.envs.checks import InputError
 from pushpull.envs.exogenous import Traces
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
@@ -136,10 +135,7 @@ class CompiledWorld:
         if entry < 0:
             raise episode_over(-2 - entry, self._clock)
         values = vectors[:, entry]
-        raise InputError(
-            f"action.{self._space.names[entry]}",
-            f"{values[~np.isfinite(values)][0]} is not usable; give a finite number of units",
-        )
+        raise unusable(self._space, entry, values[~np.isfinite(values)][0])
 
     def _section(self, section: int) -> np.ndarray:
         """Rows of one section of all environments, [rows, B]."""
@@ -261,6 +257,7 @@ def _seen(network: Network, first: Mapping[int, int], observation: Observation) 
         "last_demand": [first[kernel.DEMAND] + i for i in markets],
         "goodwill": [first[kernel.GOODWILL] + row for row in range(len(network.remembered))],
         "returning": [first[kernel.RETURNING] + row for row in range(sum(network.return_lags))],
+        "borrowed": [first[kernel.BORROWED] + row for row in range(sum(network.borrowing))],
         "booked": [kernel.FIRST_BOOKED - row for row in range(sum(network.book_rows))],
         "forecast": [kernel.FIRST_FORECAST - k for k in range(horizon * len(markets))],
         "available": [kernel.FIRST_AVAILABLE - k for k in network.disrupted_sources],

@@ -33,7 +33,9 @@ class State:
 
     `goodwill` is the factor on demand at the markets that state it. `returning` has `lag` rows per market with returns:
     row k holds the units that come back k periods later; `return_parts` three rows: the parts of units, in integer
-    units, that late returns, defective ones and resalable ones are short of the next whole one.
+    units, that late returns, defective ones and resalable ones are short of the next whole one. `borrowed` has `over`
+    rows per market that promotes: row k holds the units that campaigns have borrowed from the demand k periods later,
+    parts of units included.
 
     `pipeline` has lead_time + 1 rows per source, by the longest there may be: row k holds the units received k periods
     later. `in_transit` has order_delay rows per source: row k holds the orders that reach the source k periods later.
@@ -56,6 +58,7 @@ class State:
     goodwill: Array  # [markets with goodwill, B]
     returning: Array  # [sum of return lags, B]
     return_parts: Array  # [3 per market with returns, B]
+    borrowed: Array  # [sum of Network.borrowing, B]
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Action:
     quantity: Array  # [J, B], release requests of push and mixed sources
     threshold: Array  # [J, B], of pull and mixed sources; minus infinity never fires
     gap: Array = None  # [J, B], of (s, S) sources that do not state their gap
+    promotion: Array = None  # [P, B], intensities at the markets that promote, cut to [0, 1]; None: 0
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,9 @@ class Flows:
     overflow: Array  # [N, B] units that storage had no room for; no rows where all stages have room
     changeovers: Array  # [R, B] sources that each resource had to be set up for
     resource_used: Array  # [R, B] capacity taken of each resource, that lost in changeovers included
+    promotion: Array  # [P, B] intensity of the campaign at each market that promotes
+    promoted: Array  # [P, B] of the units asked for, those that the campaign added
+    taken_back: Array  # [P, B] units not asked for, since earlier campaigns had borrowed them
 
 
 def step(xp: Any, network: Network, state: State, exogenous: Exogenous, action: Action) -> tuple[State, Flows]:
@@ -172,6 +179,7 @@ def initial_state(xp: Any, network: Network, batch: int, **kind: Any) -> State:
         goodwill=rows([1.0] * len(network.remembered)),
         returning=rows([0.0] * sum(network.return_lags)),
         return_parts=rows([0.0] * 3 * len(network.returning)),
+        borrowed=rows([0.0] * sum(network.borrowing)),
     )
 
 
@@ -221,6 +229,7 @@ class _Period:
         self.returning = dict(zip(network.returning, coming_back, strict=True))
         self.return_parts = dict(zip(network.returning, split(state.return_parts, parts), strict=True))
         self.returned: dict[int, list[Array]] = {}
+        self.borrowed = dict(zip(network.promoting, split(state.borrowed, network.borrowing), strict=True))
         self.came_back: dict[int, Array] = {}
         self.restocked: dict[int, Array] = {}
         self.zero = xp.zeros_like(self.on_hand[0])
@@ -232,6 +241,7 @@ class _Period:
         self.order, self.started, self.receipt, self.shortfall = (list(zeros_per_source) for _ in range(4))
         self.lead_time = dict.fromkeys(network.random_lead_times, self.zero)
         self.scrapped = dict.fromkeys(network.yielding_sources, self.zero)
+        self.promotion, self.promoted, self.taken_back = (dict.fromkeys(network.promoting, self.zero) for _ in range(3))
 
     # --- the five events -------------------------------------------------------------------------------------
 
@@ -275,7 +285,7 @@ class _Period:
             if i in self.goodwill:
                 units = self.goodwill[i] * units
                 units = self.xp.round(units) if self.integer else units
-            self.demanded[i] = units
+            self.demanded[i] = self._promote(i, units) if i in self.borrowed else units
             self.owed[i] = self.owed[i] + self.demanded[i]
 
     def pull(self) -> None:
@@ -327,6 +337,9 @@ class _Period:
             returned=self._stack(self.returned[i] for i in self.network.returning),
             came_back=self._stack([list(self.came_back.values())]),
             restocked=self._stack([list(self.restocked.values())]),
+            promotion=self._stack([list(self.promotion.values())]),
+            promoted=self._stack([list(self.promoted.values())]),
+            taken_back=self._stack([list(self.taken_back.values())]),
         )
         pipeline = [row for j, rows in enumerate(self.pipeline) for row in self._advance(j, rows)]
         state = State(
@@ -342,6 +355,7 @@ class _Period:
             goodwill=self._stack([list(self.goodwill.values())]),
             returning=self._stack(self.returning.values()),
             return_parts=self._stack(self.return_parts.values()),
+            borrowed=self._stack(self.borrowed.values()),
         )
         return state, flows
 
@@ -349,6 +363,25 @@ class _Period:
         """Stack rows of several parts, none of which may have any."""
         rows = [row for part in parts for row in part]
         return self.xp.stack(rows) if rows else self.xp.stack(self.on_hand)[:0]
+
+    # --- what customers ask for ------------------------------------------------------------------------------
+
+    def _promote(self, i: int, units: Array) -> Array:
+        """Return demand at stage i after its campaigns: less what earlier ones borrowed, lifted by this period's.
+
+        In integer units what is taken back is rounded down, and the lift to the nearest, half to even.
+        """
+        xp, promotion, (due, *later) = self.xp, self.network.promoting[i], [*self.borrowed[i], self.zero]
+        back = xp.minimum(self._floor(due) if self.integer else due, units)
+        later[0] = later[0] + xp.maximum(due - back, self.zero)
+        asked = self.action.promotion
+        intensity = self.zero if asked is None else asked[list(self.borrowed).index(i)]
+        intensity = xp.minimum(xp.maximum(intensity, self.zero), self.zero + 1.0)
+        lift = promotion.lift * intensity * (units - back)
+        lift = xp.round(lift) if self.integer else lift
+        self.borrowed[i] = [row + promotion.borrow / promotion.over * lift for row in later]
+        self.promotion[i], self.promoted[i], self.taken_back[i] = intensity, lift, back
+        return units - back + lift
 
     # --- requests and orders -----------------------------------------------------------------------------------
 
@@ -683,7 +716,7 @@ class _Period:
         if not self.integer:
             return units
         total = parts[place] + units
-        whole = self.xp.floor(total + (1e-9 if total.dtype == self.xp.float64 else 1e-4))
+        whole = self._floor(total)
         parts[place] = self.xp.maximum(total - whole, self.zero)
         return whole
 
@@ -754,6 +787,10 @@ class _Period:
         if not self.integer:
             return units
         return self.xp.round(units) if self.network.rounding == "round" else self.xp.trunc(units)
+
+    def _floor(self, units: Array) -> Array:
+        """Return the whole units in a sum of parts, which may be a whisker short of them."""
+        return self.xp.floor(units + (1e-9 if units.dtype == self.xp.float64 else 1e-4))
 
     def _floor_scalar(self, units: float) -> float:
         return float(units // 1) if self.integer else units

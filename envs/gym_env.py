@@ -25,8 +25,9 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
 
     ## Action space
     ``Box(K)``: one push quantity per push source, one threshold per pull source (and a gap for (s, S) sources that
-    state none), both for mixed sources; ``env.unwrapped.action_names`` names them. In units, or with
-    ``action="normalised"`` in [-1, 1], where 0 everywhere is a sensible constant policy.
+    state none), both for mixed sources, and one intensity in [0, 1] per market that promotes;
+    ``env.unwrapped.action_names`` names them. In units, or with ``action="normalised"`` in [-1, 1], where 0 everywhere
+    is a sensible constant policy.
 
     ## Observation space
     ``Box(D)``: named blocks, ``env.unwrapped.observation_names``, in units or, with ``observation="scaled"``, divided

@@ -1,9 +1,9 @@
 """What is known of a chain whose stages report late: `shown` puts it together from the last periods.
 
 The physics knows nothing of it: goods, triggers and costs are what they are. Only what an agent sees of a stage, its
-stock, its backorders, the orders and pipelines of its sources, its market's demand, goodwill and returns, is
-`information_delay` periods old; before the first period it is what the stage started with, and no demand. A resource
-is seen as late as the latest of the stages that use it.
+stock, its backorders, the orders and pipelines of its sources, its market's demand, goodwill, returns and what is
+borrowed, is `information_delay` periods old; before the first period it is what the stage started with, and no demand.
+A resource is seen as late as the latest of the stages that use it.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ def row_delays(network: Network) -> dict[str, list[int]]:
         "setup": [max(sources[j] for j in users) for users in network.resource_users],
         "goodwill": [delays[i] for i in network.remembered],
         "returning": _repeated([delays[i] for i in network.returning], network.return_lags),
+        "borrowed": _repeated([delays[i] for i in network.promoting], network.borrowing),
         "return_parts": _repeated([delays[i] for i in network.returning], [3] * len(network.returning)),
         "demand": markets,
     }

@@ -39,18 +39,19 @@ def values(plain: Iterable[int]) -> Any:
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
  SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH, WRITES_OFF, LIMITS_STORAGE, SALVAGES,
- RESOURCES, REMEMBERS, TAKES_BACK, ECONOMIES,
+ RESOURCES, REMEMBERS, TAKES_BACK, ECONOMIES, PROMOTES,
  # first rows of traces
  OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_BOOKED, OUTSIDE_COUNTED, OUTSIDE_LEAD_TIME, OUTSIDE_YIELDS,
  OUTSIDE_FORECAST,
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA, RESOURCE_RATE,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, STOCK_BY_AGE, SETUP, GOODWILL, RETURNING,
- RETURN_PARTS, DEMAND, SHIPPED, ON_TIME,
+ RETURN_PARTS, BORROWED, DEMAND, SHIPPED, ON_TIME,
  LOST, ORDERED, STARTED, RECEIPT, SHORTFALL, WRITTEN_OFF, OVERFLOW, CHANGEOVERS, RESOURCE_USED, ON_OVERTIME, TRAVEL,
- SCRAPPED, IN_PROCESS, RETURNED, CAME_BACK, RESTOCKED, SHIPPED_LATE, COSTS, REVENUE, ROWS,  # sections
- QUANTITY, THRESHOLD, GAP, AVAILABLE, DRAWN_LEAD_TIME, YIELDS, FORESEEN, POSITION, NEED, FINAL, WANT, COUNTED, CLAIM,
- NEXT_SETUP, SCRATCH, WORK_ROWS,  # scratch
- HEAD) = values(range(101))
+ SCRAPPED, IN_PROCESS, RETURNED, CAME_BACK, RESTOCKED, PROMOTION, PROMOTED, TAKEN_BACK, SHIPPED_LATE, COSTS, REVENUE,
+ ROWS,  # sections
+ QUANTITY, THRESHOLD, GAP, INTENSITY, AVAILABLE, DRAWN_LEAD_TIME, YIELDS, FORESEEN, POSITION, NEED, FINAL, WANT,
+ COUNTED, CLAIM, NEXT_SETUP, SCRATCH, WORK_ROWS,  # scratch
+ HEAD) = values(range(107))
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  IS_DISRUPTED, TRAVEL_ROW, IN_ORDER, SCRAP_ROW, COUNTED_LIST, END_COUNTED_LIST, RESOURCE, OVERTIME_ROW, BREAKS,
@@ -59,11 +60,11 @@ def values(plain: Iterable[int]) -> Any:
  SHORTFALL_COST, SPIKE, RESOURCE_USE, OVERTIME_CAPACITY, OVERTIME_COST, LOAD_SIZE, LOAD_COST,
  SOURCE_RATES) = values(range(17))
 (SOURCE, END_SOURCE, HAS_MARKET, TELLS_WAITS, LOSES_OLDEST, AGES, AGE_ROW, LATE_ROW, HAS_GOODWILL, GOODWILL_ROW,
- RETURN_LAG, RETURNING_ROW, PARTS_ROW, RETURNED_ROW, BACK_ROW, RESTOCKED_ROW, SHELF_LIFE, SHELF_ROW, WHEN_FULL,
- STAGE_INTS) = values(range(20))
+ RETURN_LAG, RETURNING_ROW, PARTS_ROW, RETURNED_ROW, BACK_ROW, RESTOCKED_ROW, OVER, CAMPAIGN, BORROWED_ROW, SHELF_LIFE,
+ SHELF_ROW, WHEN_FULL, STAGE_INTS) = values(range(23))
 (HOLDING_COST, PRICE, BACKORDER_COST, LOST_SALE_COST, WAITING_SHARE, LOSS, GAIN, FLOOR, LATE_SHARE,
- DEFECT_SHARE, RESALABLE, RETURN_COST, OBSOLESCENCE, OBSOLESCENCE_COST, STORAGE_CAPACITY,
- OVERFLOW_COST, SALVAGE_VALUE, STAGE_RATES) = values(range(18))
+ DEFECT_SHARE, RESALABLE, RETURN_COST, LIFT, BORROW, PROMOTION_COST, OBSOLESCENCE, OBSOLESCENCE_COST, STORAGE_CAPACITY,
+ OVERFLOW_COST, SALVAGE_VALUE, STAGE_RATES) = values(range(21))
 (RESOURCE_CAPACITY, CHANGEOVER_COST, CHANGEOVER_LOSS, RESOURCE_RATES) = values(range(4))
 # fmt: on
 PUSH, PULL = values([MODES.index("push"), MODES.index("pull")])
@@ -75,11 +76,13 @@ TOTALS_FIELDS = (
     "orders_in_full", "ready", "on_hand", "owed", "in_process", "start", "order", "order_squared", "demand_squared",
     "cycles", "cycles_in_stock", "short", "shipped_late", "resilience",
     "written_off", "changeovers", "resource_used", "returned", "lead_time", "lead_time_squared", "scrapped", "overtime",
+    "promotion", "promoted", "taken_back",
 )  # fmt: skip
 (T_PERIODS, T_REVENUE, T_COSTS, T_DISCOUNTED_PROFIT, T_DEMAND, T_SHIPPED, T_SHIPPED_ON_TIME, T_LOST, T_ORDERS,
  T_ORDERS_IN_FULL, T_READY, T_ON_HAND, T_OWED, T_IN_PROCESS, T_START, T_ORDER, T_ORDER_SQUARED,
  T_DEMAND_SQUARED, T_CYCLES, T_CYCLES_IN_STOCK, T_SHORT, T_SHIPPED_LATE, T_RESILIENCE, T_WRITTEN_OFF,
  T_CHANGEOVERS, T_RESOURCE_USED, T_RETURNED, T_LEAD_TIME, T_LEAD_TIME_SQUARED, T_SCRAPPED, T_OVERTIME,
+ T_PROMOTION, T_PROMOTED, T_TAKEN_BACK,
  ) = values(range(len(TOTALS_FIELDS)))  # fmt: skip
 BASES = ("installation", "echelon", "physical")
 INSTALLATION, ECHELON, PHYSICAL = values(range(3))
@@ -91,6 +94,7 @@ CHANGEOVER_TERM = COST_TERMS.index("changeover")
 RETURNS_TERM = COST_TERMS.index("returns")
 PRODUCTION_TERM = COST_TERMS.index("production")
 OVERTIME_TERM, LOADS_TERM = COST_TERMS.index("overtime"), COST_TERMS.index("loads")
+PROMOTION_TERM = COST_TERMS.index("promotion")
 # What an observation entry shows that is no row of the block; from a first code on they go downwards.
 TIME_LEFT, FIRST_FORECAST, FIRST_POSITION, FIRST_ECHELON, FIRST_TRANSIT = -1, -2, -1_000_000, -2_000_000, -3_000_000
 FIRST_AVAILABLE, FIRST_BOOKED, FIRST_SETUP = -4_000_000, -5_000_000, -6_000_000
@@ -107,6 +111,7 @@ STATE = {
     "goodwill": GOODWILL,
     "returning": RETURNING,
     "return_parts": RETURN_PARTS,
+    "borrowed": BORROWED,
 }
 FLOWS = {
     "demand": DEMAND,
@@ -131,6 +136,9 @@ FLOWS = {
     "returned": RETURNED,
     "came_back": CAME_BACK,
     "restocked": RESTOCKED,
+    "promotion": PROMOTION,
+    "promoted": PROMOTED,
+    "taken_back": TAKEN_BACK,
 }
 
 
@@ -161,20 +169,22 @@ class Vectors(NamedTuple):
 def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], dict[int, int]]:
     """Rows of each section of a block, and of its scratch, in their order."""
     n, j, ages, r = len(network.stages), len(network.sources), sum(network.ages), len(network.resource_names)
-    back = len(network.returning)
+    back, campaigns = len(network.returning), len(network.promoting)
     kept = {
         ON_HAND: n, OWED: n, PENDING: j, PIPELINE: sum(network.pipeline_rows), IN_TRANSIT: sum(network.order_delays),
         OWED_BY_AGE: ages, STOCK_BY_AGE: sum(network.shelf_lives), SETUP: r,
         GOODWILL: len(network.remembered), RETURNING: sum(network.return_lags), RETURN_PARTS: 3 * back,
+        BORROWED: sum(network.borrowing),
         DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j,
         WRITTEN_OFF: n * network.writes_off, OVERFLOW: n * network.limits_storage, CHANGEOVERS: r,
         RESOURCE_USED: r, ON_OVERTIME: len(network.overtime_sources),
         TRAVEL: len(network.random_lead_times), SCRAPPED: len(network.yielding_sources), IN_PROCESS: j,
-        RETURNED: 2 * back, CAME_BACK: back, RESTOCKED: back, SHIPPED_LATE: ages,
+        RETURNED: 2 * back, CAME_BACK: back, RESTOCKED: back,
+        PROMOTION: campaigns, PROMOTED: campaigns, TAKEN_BACK: campaigns, SHIPPED_LATE: ages,
         COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
     }  # fmt: skip
     scratch = {
-        QUANTITY: j, THRESHOLD: j, GAP: j, AVAILABLE: j if disrupted else 0,
+        QUANTITY: j, THRESHOLD: j, GAP: j, INTENSITY: campaigns, AVAILABLE: j if disrupted else 0,
         DRAWN_LEAD_TIME: len(network.random_lead_times), YIELDS: len(network.yielding_sources),
         FORESEEN: n, POSITION: n, NEED: n, FINAL: n, WANT: j,
         COUNTED: sum(network.book_rows) if any(network.counted_orders) else 0,
@@ -267,14 +277,19 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
                 stage_rates[i, LOSS:LATE_SHARE] = market.goodwill.loss, market.goodwill.gain, market.goodwill.floor
             if market.returns is not None:
                 place_of = list(network.returning).index(i)
-                stages[i, RETURN_LAG:SHELF_LIFE] = [
+                stages[i, RETURN_LAG:OVER] = [
                     market.returns.lag, rows[RETURNING] + sum(network.return_lags[:place_of]),
                     rows[RETURN_PARTS] + 3 * place_of, rows[RETURNED] + 2 * place_of, rows[CAME_BACK] + place_of,
                     rows[RESTOCKED] + place_of,
                 ]  # fmt: skip
-                stage_rates[i, LATE_SHARE:OBSOLESCENCE] = [
+                stage_rates[i, LATE_SHARE:LIFT] = [
                     *market.returns.by_reason, market.returns.resalable, market.returns.cost,
                 ]  # fmt: skip
+            if market.promotion is not None:
+                campaign, own = list(network.promoting).index(i), market.promotion
+                borrowed = rows[BORROWED] + sum(network.borrowing[:campaign])
+                stages[i, OVER:SHELF_LIFE] = own.over, campaign, borrowed
+                stage_rates[i, LIFT:OBSOLESCENCE] = own.lift, own.borrow / own.over, own.cost
             age += market.ages
             stage_rates[i, PRICE:LOSS] = [
                 market.price, market.backorder_cost, market.lost_sale_cost, market.waiting_share,
@@ -286,6 +301,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         for k, columns in enumerate(network.action_columns)
         for column in columns
     ]
+    entries += [(rows[INTENSITY] + campaign, True) for campaign in range(len(network.promoting))]
     head = np.zeros(HEAD, dtype=np.int64)
     head[list(rows)] = list(rows.values())
     outside = first_trace_rows(network, disrupted)
@@ -314,6 +330,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[REMEMBERS] = bool(network.remembered)
     head[TAKES_BACK] = bool(network.returning)
     head[ECONOMIES] = network.has_economies
+    head[PROMOTES] = bool(network.promoting)
     head[FOLLOWS_DISRUPTIONS] = disrupted and resilience.rows(network) > 0
     head[AFTERMATH] = resilience.aftermath(network)
     head[TERMS] = len(network.cost_terms)
@@ -407,13 +424,13 @@ def period(ints, rates, rows, work, clock, periods):
     if ints[SOME_PUSH] and not ints[PUSH_FIRST]:
         push(ints, rates, rows, work, clock, YES)
     if ints[SHIPS_WHILE_PULLING]:
-        ask(ints, rows)
+        ask(ints, rates, rows, work)
         pull(ints, rates, rows, work, clock)
         start_orders(ints, rates, rows, work, YES)
     else:
         pull(ints, rates, rows, work, clock)
         start_orders(ints, rates, rows, work, NO)
-        ask(ints, rows)
+        ask(ints, rates, rows, work)
         for m in range(ints[M]):
             serve(ints, rates, rows, work, ints[ints[MARKETS] + m])
     if ints[WRITES_OFF] or ints[LIMITS_STORAGE]:
@@ -584,7 +601,7 @@ def push(ints, rates, rows, work, clock, received):
 
 
 @compiled
-def ask(ints, rows):
+def ask(ints, rates, rows, work):
     """Customer demand becomes owed."""
     for m in range(ints[M]):
         i = ints[ints[MARKETS] + m]
@@ -594,8 +611,40 @@ def ask(ints, rows):
             for e in range(rows.shape[1]):
                 units = rows[factor, e] * rows[demand, e]
                 rows[demand, e] = np.rint(units) if whole else units
+        if ints[PROMOTES] and stage(ints, i, OVER) > 0:
+            promote(ints, rates, rows, work, i)
         for e in range(rows.shape[1]):
             rows[owed, e] += rows[demand, e]
+
+
+@compiled
+def promote(ints, rates, rows, work, i):
+    """Take from demand what earlier campaigns borrowed of it, and lift the rest by this period's."""
+    lanes, zero, one, whole = rows.shape[1], rows.dtype.type(0), rows.dtype.type(1), ints[INTEGER] == 1
+    near = rows.dtype.type(1e-9) if rows.itemsize == 8 else rows.dtype.type(1e-4)
+    campaign, lift, borrow = (
+        stage(ints, i, CAMPAIGN),
+        stage_rate(ints, rates, i, LIFT),
+        stage_rate(ints, rates, i, BORROW),
+    )
+    asked, told, demand = ints[INTENSITY] + campaign, ints[PROMOTION] + campaign, ints[DEMAND] + i
+    gained, back, left = ints[PROMOTED] + campaign, ints[TAKEN_BACK] + campaign, ints[SCRATCH]
+    first, last = stage(ints, i, BORROWED_ROW), stage(ints, i, BORROWED_ROW) + stage(ints, i, OVER) - 1
+    for e in range(lanes):
+        due = rows[first, e]
+        rows[back, e] = min(np.floor(due + near) if whole else due, rows[demand, e])
+        work[left, e] = max(due - rows[back, e], zero)
+    for e in range(lanes):
+        rows[told, e] = min(max(work[asked, e], zero), one)
+        units = lift * rows[told, e] * (rows[demand, e] - rows[back, e])
+        rows[gained, e] = np.rint(units) if whole else units
+        rows[demand, e] = rows[demand, e] - rows[back, e] + rows[gained, e]
+    shift(rows, first, last)
+    for e in range(lanes):
+        rows[first, e] += work[left, e]
+    for row in range(first, last + 1):
+        for e in range(lanes):
+            rows[row, e] += borrow * rows[gained, e]
 
 
 @compiled
@@ -1213,6 +1262,11 @@ def charge(ints, rates, rows, work, clock, periods):
             if stage(ints, i, RETURN_LAG) > 0:
                 term, rate = ints[ints[COST_ROWS] + RETURNS_TERM], stage_rate(ints, rates, i, RETURN_COST)
                 add(rows, term, rate, stage(ints, i, BACK_ROW))
+    if ints[PROMOTES]:
+        for i in range(ints[N]):
+            if stage(ints, i, OVER) > 0:
+                term, rate = ints[ints[COST_ROWS] + PROMOTION_TERM], stage_rate(ints, rates, i, PROMOTION_COST)
+                add(rows, term, rate, ints[PROMOTION] + stage(ints, i, CAMPAIGN))
     if ints[SALVAGES]:
         for i in range(ints[N]):
             rate, on_hand = stage_rate(ints, rates, i, SALVAGE_VALUE), ints[ON_HAND] + i
@@ -1472,8 +1526,8 @@ def fill_action(ints, scales, work, actions):
 
 @compiled
 def round_row(ints, work, row):
-    """Round what is asked for, in integer units."""
-    if ints[INTEGER]:
+    """Round what is asked for, in integer units; intensities are no units."""
+    if ints[INTEGER] and row < ints[INTENSITY]:
         if ints[TRUNCATE]:
             for e in range(work.shape[1]):
                 work[row, e] = np.trunc(work[row, e])
@@ -1655,6 +1709,7 @@ def tally(ints, rates, rows, work, totals, clock, discount):
         (T_CHANGEOVERS, ints[CHANGEOVERS], ints[RESOURCES]),
         (T_RESOURCE_USED, ints[RESOURCE_USED], ints[RESOURCES]),
         (T_OVERTIME, ints[ON_OVERTIME], ints[TRAVEL] - ints[ON_OVERTIME]),
+        (T_PROMOTION, ints[PROMOTION], ints[SHIPPED_LATE] - ints[PROMOTION]),  # and what it added and took back
     ):
         sum_up(rows, row, totals, total_row(ints, field), count, clock, warm_up, everywhere)
     if ints[IN_PROCESS] > ints[TRAVEL]:

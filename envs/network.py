@@ -50,6 +50,7 @@ FEATURE_COST_TERMS: dict[str, Callable[[Network], bool]] = {  # further terms, a
     "returns": lambda network: bool(network.returning),
     "overtime": lambda network: bool(network.overtime_sources),
     "loads": lambda network: any(source.load is not None for source in network.sources),
+    "promotion": lambda network: bool(network.promoting),
 }
 COST_TERMS = (*COMMON_COST_TERMS, *FEATURE_COST_TERMS)
 POINT_WORDS = ALL_PULL, ALL_PUSH, LEARNED = "supply", "market", "learned"  # decoupling points that are no stages
@@ -844,6 +845,27 @@ class Goodwill(Settings):
 
 
 @dataclass(frozen=True)
+class Promotion(Settings):
+    """What a campaign at a market does, at an intensity from 0 to 1 that the agent sets in every period.
+
+    It costs `cost` x intensity, and adds the share `lift` x intensity to the period's demand. Of the units it adds, the
+    share `borrow` is bought ahead of need: they are taken back from the demand of the next `over` periods, as many from
+    each. A period whose demand is less gives what it has and leaves the rest to the next, as do parts of a unit in
+    integer units, so that over time all that was borrowed is taken back (the dip after a promotion: Blattberg, Briesch
+    & Fox 1995, Marketing Science 14(3)).
+    """
+
+    cost: float = setting(_money)
+    lift: float = setting(number(0, 100))
+    borrow: float = setting(_share, 0)
+    over: int = setting(number(1, 100, whole=True), 1)
+
+    def examine(self):
+        if "over" in self.to_dict() and not self.borrow:
+            raise InputError("over", f"{self.over} periods give nothing back; state borrow, or leave it out")
+
+
+@dataclass(frozen=True)
 class Returns(Settings):
     """What customers send back `lag` periods after it was shipped.
 
@@ -901,6 +923,7 @@ class Market(Settings):
     cancellation: float = setting(number(0, 0.9), 0)
     goodwill: Goodwill | None = setting(optional(record(Goodwill)), None)
     returns: Returns | None = setting(optional(record(Returns)), None)
+    promotion: Promotion | None = setting(optional(record(Promotion)), None)
 
     def examine(self):
         if self.patience is not None and self.waiting_share == 0:
@@ -919,11 +942,12 @@ class Market(Settings):
                 "cancellation",
                 f"{self.cancellation} of nothing, since none orders ahead; state order_lead, or leave out",
             )
-        if self.goodwill and self.booked_ahead:
-            raise InputError(
-                "goodwill",
-                f"{self.goodwill.to_dict()} would change orders that are booked; leave out order_lead, or it",
-            )
+        for key in ("goodwill", "promotion"):
+            stated = getattr(self, key)
+            if stated and self.booked_ahead:
+                raise InputError(
+                    key, f"{stated.to_dict()} would change orders that are booked; leave out order_lead, or it"
+                )
         if self.booked_ahead >= self.forecast.horizon and self.forecast.kind != "none":
             raise InputError(
                 "forecast.horizon",
@@ -1445,6 +1469,16 @@ class Network(Settings):
     def remembered(self) -> dict[int, Goodwill]:
         """How customers remember their service, by the index of the stage that serves them."""
         return {i: market.goodwill for i, market in self.markets.items() if market.goodwill is not None}
+
+    @cached_property
+    def promoting(self) -> dict[int, Promotion]:
+        """What campaigns do at the P markets that state it, by the index of the stage that serves them."""
+        return {i: market.promotion for i, market in self.markets.items() if market.promotion is not None}
+
+    @cached_property
+    def borrowing(self) -> tuple[int, ...]:
+        """Periods that campaigns borrow from, at each market that has them."""
+        return tuple(promotion.over for promotion in self.promoting.values())
 
     @cached_property
     def ages(self) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ vector a learning agent reads: named entries, finite bounds, in units or divided
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -52,6 +52,8 @@ class View:
         The factor on their demand.
     returning : ndarray [sum of return lags, B]
         Units that come back in this period, the next, ..., market by market.
+    borrowed : ndarray [sum of Network.borrowing, B]
+        Units that campaigns have borrowed from the demand of this period, the next, ..., market by market.
     last_demand : ndarray [M, B]
         Demand of the period before at each market; 0 in the first.
     booked : ndarray [sum of `Network.book_rows`, B]
@@ -78,7 +80,7 @@ class View:
         self.network, self.periods, self.seeds, self.period = network, periods, seeds, state.period
         self.on_hand, self.backorders, self.pending = state.on_hand, state.owed, state.pending
         self.backorders_by_age = state.owed_by_age
-        self.goodwill, self.returning = state.goodwill, state.returning
+        self.goodwill, self.returning, self.borrowed = state.goodwill, state.returning, state.borrowed
         self.last_demand, self.forecast = last_demand, forecast
         self.booked = last_demand[:0] if booked is None else booked
         self._state, self._available, self._xp = state, available, xp
@@ -169,8 +171,15 @@ def _market_scale(network: Network) -> np.ndarray:
     return np.maximum(1.0, bounds.demand_rates(network)[list(network.markets)])
 
 
-def _returning_markets(network: Network) -> list[int]:
-    return [list(network.markets).index(i) for i in network.returning]
+def _ahead(network: Network, stages: Iterable[int], periods: Sequence[int]) -> list[str]:
+    """Name the entries of some stages for each of the coming periods that they look ahead."""
+    names = network.stage_names
+    return [f"{names[i]}.{k}" for i, count in zip(stages, periods, strict=True) for k in range(count)]
+
+
+def _market_scales(network: Network, stages: Iterable[int], periods: Sequence[int]) -> np.ndarray:
+    scales = dict(zip(network.markets, _market_scale(network), strict=True))
+    return np.repeat([scales[i] for i in stages], periods)
 
 
 def _horizon(network: Network) -> int:
@@ -237,21 +246,18 @@ BLOCKS: dict[str, Block] = {
         lambda view: view.goodwill,
     ),
     "returning": Block(
-        lambda network: [
-            f"{network.stage_names[i]}.{ahead}"
-            for i, lag in zip(network.returning, network.return_lags, strict=True)
-            for ahead in range(lag)
-        ],
-        lambda network: np.repeat(_market_scale(network)[_returning_markets(network)], network.return_lags),
+        lambda network: _ahead(network, network.returning, network.return_lags),
+        lambda network: _market_scales(network, network.returning, network.return_lags),
         lambda view: view.returning,
     ),
+    "borrowed": Block(
+        lambda network: _ahead(network, network.promoting, network.borrowing),
+        lambda network: _market_scales(network, network.promoting, network.borrowing),
+        lambda view: view.borrowed,
+    ),
     "booked": Block(
-        lambda network: [
-            f"{name}.{ahead}"
-            for name, rows in zip(_market_names(network), network.book_rows, strict=True)
-            for ahead in range(rows)
-        ],
-        lambda network: np.repeat(_market_scale(network), network.book_rows),
+        lambda network: _ahead(network, network.markets, network.book_rows),
+        lambda network: _market_scales(network, network.markets, network.book_rows),
         lambda view: view.booked,
     ),
     "forecast": Block(
@@ -282,6 +288,7 @@ STANDARD_BLOCKS = (
     "last_demand",
     "goodwill",
     "returning",
+    "borrowed",
     "booked",
     "forecast",
     "available",
@@ -345,6 +352,8 @@ def standard_blocks(network: Network) -> tuple[str, ...]:
         idle.add("goodwill")
     if not network.returning:
         idle.add("returning")
+    if not any(promotion.borrow for promotion in network.promoting.values()):
+        idle.add("borrowed")
     if not any(network.book_rows):
         idle.add("booked")
     if all(market.forecast.kind == "none" for market in network.markets.values()):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,14 @@ class History:
         Units that left the stock unused, and units that storage had no room for.
     changeovers, resource_used : ndarray [T, R]
         Changeovers of each resource, and the capacity taken of it.
+    promoted, taken_back : ndarray [T, P]
+        Units that campaigns added to demand, and that they took back from it, of each market that promotes.
     """
 
     stage_names: tuple[str, ...]
     source_names: tuple[str, ...]
     resource_names: tuple[str, ...]
+    promoting_names: tuple[str, ...]
     total_cost: np.ndarray
     revenue: np.ndarray
     cost: dict[str, np.ndarray]
@@ -64,6 +67,8 @@ class History:
     overflow: np.ndarray
     changeovers: np.ndarray
     resource_used: np.ndarray
+    promoted: np.ndarray
+    taken_back: np.ndarray
 
     def to_pandas(self) -> Any:
         """Return one row per period, with columns such as ``on_hand.phone`` and ``cost.holding``."""
@@ -75,6 +80,7 @@ class History:
             (self.stage_names, ("demand", "shipped", "lost", "on_hand", "owed", "written_off", "overflow")),
             (self.source_names, ("order", "start", "receipt", "shortfall")),
             (self.resource_names, ("changeovers", "resource_used")),
+            (self.promoting_names, ("promoted", "taken_back")),
         ):
             columns |= {
                 f"{field}.{name}": values
@@ -93,6 +99,7 @@ def replay(
     backend: str = "auto",
     lead_time: Sequence[Mapping[str, float]] | None = None,
     yields: Sequence[Mapping[str, float]] | None = None,
+    promotion: Sequence[Mapping[str, float]] | None = None,
 ) -> History:
     """Run recorded actions against recorded demand, from the network's initial state, in float64.
 
@@ -115,6 +122,8 @@ def replay(
         How long what starts in each period travels, for every source whose lead time is drawn; others need none.
     yields : [T] of {source: share}
         What turns out well of what starts in each period, for every source with a yield; others need none.
+    promotion : [T] of {stage: intensity}, optional
+        Intensity of the campaign, from 0 to 1, at each market that promotes; a market left out has none.
 
     Returns
     -------
@@ -124,17 +133,18 @@ def replay(
     Raises
     ------
     InputError
-        For an action, demand or availability that cannot be used, naming period and source.
+        For an action, demand, availability or intensity that cannot be used, naming period and source.
     """
     if not isinstance(network, Network):
         raise InputError(
             "network", f"a {type(network).__name__} is not a Network; build it with from_dict or from_yaml"
         )
     resolve(backend)
-    for field, rows in (("actions", actions), ("demand", demand), ("available", available)):
-        if rows is not None or field != "available":
+    for field, rows in (("actions", actions), ("demand", demand), ("available", available), ("promotion", promotion)):
+        if rows is not None or field in ("actions", "demand"):
             _check_periods(field, rows, actions)
-    vectors = _action_table(network, actions)
+    intensities = [{}] * len(actions) if promotion is None else promotion
+    vectors = np.hstack([_action_table(network, actions), _promotion_table(network, intensities)])
     traces = recorded(
         network,
         _demand_table(network, demand),
@@ -154,12 +164,13 @@ def replay(
         periods.append(record)
     cost = {term: np.array([p["cost"][term] for p in periods]) for term in network.cost_terms}
     told = ("demand", "shipped", "lost", "on_hand", "owed", "written_off", "overflow")
-    told += ("order", "start", "receipt", "shortfall", "changeovers", "resource_used")
+    told += ("order", "start", "receipt", "shortfall", "changeovers", "resource_used", "promoted", "taken_back")
     rows = {key: len(getattr(world.flows, key)) for key in told}
     return History(
         stage_names=network.stage_names,
         source_names=network.source_names,
         resource_names=network.resource_names,
+        promoting_names=tuple(network.stage_names[i] for i in network.promoting),
         total_cost=np.sum(list(cost.values()), axis=0),
         revenue=np.array([p["revenue"] for p in periods]),
         cost=cost,
@@ -175,7 +186,7 @@ def _check_periods(field: str, rows: Any, actions: Any) -> None:
 
 
 def _action_table(network: Network, actions: Sequence[Sequence[Any]]) -> np.ndarray:
-    """Return action vectors, [T, K], from what each source's mode is given."""
+    """Return the part of sources in action vectors, [T, columns], from what each source's mode is given."""
     table = np.zeros((len(actions), sum(len(columns) for columns in network.action_columns)))
     for t, row in enumerate(actions):
         if not isinstance(row, (list, tuple, np.ndarray)) or len(row) != len(network.sources):
@@ -211,15 +222,28 @@ def _action_value(field: str, column: str, value: Any) -> float:
 def _demand_table(network: Network, demand: Sequence[Mapping[str, float]]) -> np.ndarray:
     """Return demand by market, [T, M]."""
     markets = [network.stage_names[i] for i in network.markets]
-    table = np.zeros((len(demand), len(markets)))
-    for t, row in enumerate(demand):
+    return _table_by_stage("demand", demand, markets, "market", "units", number(0, whole=network.units == "integer"))
+
+
+def _promotion_table(network: Network, promotion: Sequence[Mapping[str, float]]) -> np.ndarray:
+    """Return intensities by market that promotes, [T, P]."""
+    markets = [network.stage_names[i] for i in network.promoting]
+    return _table_by_stage("promotion", promotion, markets, "market that promotes", "intensity", number(0, 1))
+
+
+def _table_by_stage(
+    field: str, rows: Sequence[Mapping[str, float]], stages: list[str], what: str, holds: str, check: Callable
+) -> np.ndarray:
+    """Return what is recorded of some stages, [T, stages]; 0 where nothing is."""
+    table = np.zeros((len(rows), len(stages)))
+    for t, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise InputError(f"demand[{t}]", f"{row!r} is not a mapping; give {{stage: units}}")
-        for name, units in row.items():
-            if str(name) not in markets:
-                raise InputError(f"demand[{t}]", f"{name!r} has no market; {suggest(name, markets)}")
-            whole = network.units == "integer"
-            table[t, markets.index(str(name))] = number(0, whole=whole)(f"demand[{t}].{name}", units)
+            raise InputError(f"{field}[{t}]", f"{row!r} is not a mapping; give {{stage: {holds}}}")
+        for name, value in row.items():
+            if str(name) not in stages:
+                hint = suggest(name, stages) if stages else "leave it out"
+                raise InputError(f"{field}[{t}]", f"{name!r} has no {what}; {hint}")
+            table[t, stages.index(str(name))] = check(f"{field}[{t}].{name}", value)
     return table
 
 

@@ -31,12 +31,12 @@ import torch
 from torch import Tensor
 
 from pushpull.envs import accounting, dynamics
-from pushpull.envs.actions import ActionSpace, decode
+from pushpull.envs.actions import PROMOTION, ActionSpace, decode
 from pushpull.envs.backends import to_numpy
 from pushpull.envs.checks import InputError, choice
 from pushpull.envs.exogenous import Traces
 from pushpull.envs.information import Report, shown
-from pushpull.envs.network import Network
+from pushpull.envs.network import ACTION_COLUMNS, Network
 from pushpull.envs.observations import View
 
 
@@ -86,7 +86,7 @@ def rollout(
     network : Network
         The chain, in real units.
     policy : callable
-        Takes a `View` of tensors and returns actions [B, K] in units, entries in the order of
+        Takes a `View` of tensors and returns actions [B, K] in physical form, entries in the order of
         ``ActionSpace(network).entries``, as a tensor like ``view.on_hand``; a threshold of minus infinity never fires.
         The view knows no seeds.
     traces : Traces
@@ -134,11 +134,12 @@ def rollout(
 
 
 def _rows(space: ActionSpace, actions: Tensor) -> dynamics.Action:
-    """Deal action vectors [B, K] to the rows of the sources that they set."""
-    zero, sources = actions.new_zeros(len(actions)), len(space.network.sources)
-    table = {column: [zero] * sources for column in ("quantity", "threshold", "gap")}
-    for (j, column), row in zip(space.entries, actions.unbind(dim=1), strict=True):
-        table[column][j] = row
+    """Deal action vectors [B, K] to the rows that they set: of sources, and of markets that promote."""
+    zero, network = actions.new_zeros(len(actions)), space.network
+    table = {column: [zero] * len(network.sources) for column in ACTION_COLUMNS}
+    table[PROMOTION] = [zero] * len(network.promoting)
+    for (row, column), values in zip(space.entries, actions.unbind(dim=1), strict=True):
+        table[column][row] = values
     return dynamics.Action(**table)
 
 

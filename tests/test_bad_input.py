@@ -71,6 +71,7 @@ FULL = {"sources": [{}], "storage_capacity": 4, "overflow": "block", "initial_on
 LOSING = {"sources": [{}], "initial_owed": 3, "market": {"stockout": "lost"}}
 HASTY = {"sources": [{}], "initial_owed": 3, "market": {"patience": 0}}
 ORDERED_IN_ANGER = {"goodwill": {"loss": 0.1, "gain": 0.1}, "order_lead": [0, 1], "forecast": {"horizon": 2}}
+PROMOTED_AHEAD = {"promotion": {"cost": 9, "lift": 0.5}, "order_lead": [0, 1], "forecast": {"horizon": 2}}
 SPIKES = {"horizon": 2, "threshold": 9}
 MMFE = {"kind": "mmfe", "horizon": 2}
 MARKET = "stages.shop.market"
@@ -470,6 +471,42 @@ NETWORKS = [
         "would change orders",
         "leave out order_lead",
     ),
+    ("promotion as a number", f"{MARKET}.promotion", 0.5, "0.5 is not a mapping", "such as cost"),
+    ("promotion without its cost", f"{MARKET}.promotion + .cost", {"lift": 1}, "missing", "state it"),
+    ("promotion without lift", f"{MARKET}.promotion + .lift", {"cost": 1}, "missing", "state it"),
+    ("a promotion that pays", f"{MARKET}.promotion + .cost", {"cost": -1, "lift": 1}, "-1 is out of", "at least 0"),
+    ("a lift that lowers", f"{MARKET}.promotion + .lift", {"cost": 1, "lift": -0.1}, "-0.1 is out of", "at least 0"),
+    ("lift in percent", f"{MARKET}.promotion + .lift", {"cost": 1, "lift": 150}, "150 is out of", "at most 100"),
+    (
+        "more borrowed than lifted",
+        f"{MARKET}.promotion + .borrow",
+        {"cost": 1, "lift": 1, "borrow": 1.5},
+        "1.5 is out of range",
+        "at most 1",
+    ),
+    (
+        "borrowed from this period",
+        f"{MARKET}.promotion + .over",
+        {"cost": 1, "lift": 1, "borrow": 1, "over": 0},
+        "0 is out of range",
+        "at least 1",
+    ),
+    (
+        "borrowed over half a period",
+        f"{MARKET}.promotion + .over",
+        {"cost": 1, "lift": 1, "borrow": 1, "over": 1.5},
+        "1.5 is not whole",
+        "give a whole number",
+    ),
+    (
+        "nothing borrowed over some periods",
+        f"{MARKET}.promotion + .over",
+        {"cost": 1, "lift": 1, "over": 3},
+        "3 periods give nothing back",
+        "state borrow, or leave it out",
+    ),
+    ("promotion misspelt", f"{MARKET}.promotion + .lifts", {"cost": 1, "lifts": 1}, "unknown key", "mean 'lift'"),
+    ("promotion of who ordered", f"{MARKET} + .promotion", PROMOTED_AHEAD, "would change orders", "order_lead"),
     ("returns of nothing", f"{MARKET}.returns + .share", {"lag": 2}, "None with reasons None", "state one of the two"),
     ("returns told twice", f"{MARKET}.returns + .share", {"share": 0, "reasons": {}}, "0", "state one of the two"),
     ("more returns than sales", f"{MARKET}.returns + .share", {"share": 1.5}, "1.5 is out of range", "at most 1"),

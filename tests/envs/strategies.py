@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from pushpull.envs import Network, dynamics
+from pushpull.envs.actions import ActionSpace
 from pushpull.envs.exogenous import Traces
 from pushpull.envs.network import SEQUENCES
 
@@ -55,6 +56,7 @@ class Plan:
     booked_after: np.ndarray  # [T, sum of book_rows]
     travel: np.ndarray  # [T, J]
     well: np.ndarray  # [T, J]
+    promotion: np.ndarray  # [T, M]
 
     def supply(self, network: Network) -> dict[str, np.ndarray]:
         """Return what `Traces` would hold of lead times, no more than the longest, and yields: [T, L] and [T, Y]."""
@@ -63,6 +65,15 @@ class Plan:
         drawn = {"lead_time": np.minimum(self.travel[:, own], longest) if own else None}
         drawn["yields"] = self.well[:, list(network.yielding_sources)] if network.yielding_sources else None
         return {name: table for name, table in drawn.items() if table is not None}
+
+    def promoted(self, network: Network) -> np.ndarray:
+        """Return the intensities at the markets that promote, [T, P]."""
+        return self.promotion[:, [m for m, i in enumerate(network.markets) if i in network.promoting]]
+
+    def vectors(self, network: Network) -> np.ndarray:
+        """Return action vectors, [T, K]."""
+        tables = {**vars(self), "promotion": self.promoted(network)}
+        return np.stack([tables[column][:, row] for row, column in ActionSpace(network).entries], axis=1)
 
     def traces(self, network: Network, forecast: np.ndarray) -> Traces:
         """Return the outside world of the plan, and what is foreseen in it, [T, H, M, 1]."""
@@ -102,8 +113,11 @@ def networks(draw: st.DrawFn, units: str | None = None, allocation: str | None =
                 market["order_lead"] = [0.25, 0.5, 0.25, 0][: draw(st.sampled_from([3, 4]))]
                 market["cancellation"] = draw(st.sampled_from([0, 0.5]))
                 market["forecast"] = {"horizon": draw(st.integers(4, 5))}
-            elif draw(st.integers(0, 2)) == 0:
-                market["goodwill"] = {"loss": 0.5, "gain": 0.125, "floor": draw(st.sampled_from([0, 0.25]))}
+            else:
+                if draw(st.integers(0, 2)) == 0:
+                    market["goodwill"] = {"loss": 0.5, "gain": 0.125, "floor": draw(st.sampled_from([0, 0.25]))}
+                if draw(st.integers(0, 2)) == 0:
+                    market["promotion"] = draw(_promotions())
             if draw(st.integers(0, 2)) == 0:
                 market["returns"] = draw(_returns())
             if draw(st.integers(0, 3)) == 0:
@@ -271,6 +285,14 @@ def _returns() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+@st.composite
+def _promotions(draw: st.DrawFn) -> dict[str, Any]:
+    promotion = {"cost": draw(st.integers(0, 4)), "lift": draw(st.sampled_from([0, 0.5, 3]))}
+    if borrow := draw(st.sampled_from([0, 0.5, 1])):
+        promotion |= {"borrow": borrow, "over": draw(st.sampled_from([1, 2, 4]))}
+    return promotion
+
+
 def _counted(units: str) -> st.SearchStrategy[dict[str, Any]]:
     """Draw which booked orders a trigger counts."""
     reach = st.integers(1, 4)
@@ -355,14 +377,15 @@ def plans(
     """Draw actions, demand and availability; wild actions are negative, huge, fractional or minus infinity."""
     units, shape = network.units, (periods, len(network.sources))
     tame = _amount(units, high=50)
+    odd = st.sampled_from([-1e9, -7.0, -0.5, 0.4999, 0.5, 1.5, 2.5, 1e9, 1e9 + 0.5])
     if wild:
-        odd = st.sampled_from([-1e9, -7.0, -0.5, 0.4999, 0.5, 1.5, 2.5, 1e9, 1e9 + 0.5])
         actions = st.one_of(tame, odd, st.floats(-100, 100), st.floats(-1e9, 1e9))
     else:
         actions = tame
     thresholds = st.one_of(actions, actions, st.just(-INFINITE)) if wild else actions
     disrupted = draw(st.booleans()) if disrupted is None else disrupted
     shares = st.sampled_from([1.0, 1.0, 1.0, 0.0, 0.0, 0.125, 0.5, 0.75])
+    intensities = st.one_of(shares, odd) if wild else shares
     return Plan(
         quantity=draw(_table(actions, shape)),
         threshold=draw(_table(thresholds, shape)),
@@ -373,6 +396,7 @@ def plans(
         booked_after=draw(_table(_amount(units, high=20), (periods, sum(network.book_rows)))),
         travel=draw(_table(st.integers(0, 3), shape)),
         well=draw(_table(shares, shape)),
+        promotion=draw(_table(intensities, (periods, len(network.markets)))),
     )
 
 
@@ -426,7 +450,8 @@ def play(network: Network, *plans: Plan, xp: Any = np, dtype: str = "float64", s
             **{name: column([drawn[name] for drawn in supply], t) for name in supply[0]},
         )
         action = dynamics.Action(
-            *(column([getattr(plan, name) for plan in plans], t) for name in ("quantity", "threshold", "gap"))
+            *(column([getattr(plan, name) for plan in plans], t) for name in ("quantity", "threshold", "gap")),
+            promotion=column([plan.promoted(network) for plan in plans], t),
         )
         before = state
         state, flows = dynamics.step(xp, network, before, outside, action)

@@ -45,15 +45,8 @@ def test_random_networks_are_played_alike(dtype, case):
         return  # single precision is exact in whole units below 2^24, and promises nothing else
     disrupted = plan.available is not None
     traces = plan.traces(network, forecasts(network, len(plan.demand)))
-    vectors = np.concatenate(
-        [
-            np.stack([getattr(plan, column)[:, j] for column in columns], axis=1)
-            for j, columns in enumerate(network.action_columns)
-        ],
-        axis=1,
-    )
     kernel, arrays = worlds(network, 1, dtype, disrupted)
-    for vector in vectors:
+    for vector in plan.vectors(network):
         kernel.step(vector[None], traces)
         arrays.step(vector[None], traces)
         largest = max(1.0, *(np.abs(rows).max(initial=0) for rows in vars(arrays.flows).values()))

@@ -77,7 +77,7 @@ def integer_networks_stay_whole(network: Network, period: Period, available: np.
             assert network.units == "real" or name in PARTS or np.all(rows == np.round(rows)), name
 
 
-PARTS = ("goodwill", "return_parts")  # of one, and of units
+PARTS = ("goodwill", "return_parts", "borrowed", "promotion")  # of one, and of units
 
 
 def stock_is_conserved(network: Network, period: Period, available: np.ndarray, close: float) -> None:
@@ -118,6 +118,24 @@ def what_comes_back_was_shipped(network: Network, period: Period, available: np.
         for k in range(3):
             assert abs(parts[3 * row + k] + due[k] - moved[k] - parts_after[3 * row + k]) <= close + 1e-9
             assert 0 <= parts_after[3 * row + k] < 1
+
+
+def what_campaigns_borrow_is_taken_back(network: Network, period: Period, available: np.ndarray, close: float) -> None:
+    """All of the borrowed share of what a campaign adds is due in the periods after it, and what is not taken then."""
+    flows, ends = period.flows, np.cumsum(network.borrowing)[:-1]
+    before, after = np.split(period.before.borrowed[:, 0], ends), np.split(period.after.borrowed[:, 0], ends)
+    for p, (i, promotion) in enumerate(network.promoting.items()):
+        added, back = flows.promoted[p, 0], flows.taken_back[p, 0]
+        assert 0 <= flows.promotion[p, 0] <= 1
+        assert added <= flows.demand[i, 0]
+        assert abs(added - promotion.lift * flows.promotion[p, 0] * (flows.demand[i, 0] - added)) <= (
+            0.5 if network.units == "integer" else close
+        )
+        due = np.append(before[p][1:], 0.0)
+        due[0] += before[p][0] - back
+        np.testing.assert_allclose(after[p], due + promotion.borrow * added / promotion.over, rtol=0, atol=close + 1e-9)
+        if flows.demand[i, 0] > added + close:  # demand was there to give all that was due
+            assert before[p][0] - back < (1 if network.units == "integer" else close + 1e-12)
 
 
 def written_off(network: Network, flows: dynamics.Flows, i: int) -> float:
@@ -359,6 +377,7 @@ LAWS = (
     what_is_owed_is_conserved,
     customers_are_served_in_turn,
     what_comes_back_was_shipped,
+    what_campaigns_borrow_is_taken_back,
     no_customer_waits_beside_stock,
     pipelines_are_conserved,
     lead_times_are_kept,
@@ -569,7 +588,7 @@ def test_the_order_of_stages_is_nothing_but_a_priority(case, random):
     owner = np.repeat(np.arange(len(network.markets)), network.book_rows)
     book = [row for m in market for row in np.arange(sum(network.book_rows)) if owner[row] == m]
     rows = dict.fromkeys(("quantity", "threshold", "gap", "available", "travel", "well"), source) | {"demand": market}
-    rows |= {"booked": book, "booked_after": book}
+    rows |= {"booked": book, "booked_after": book, "promotion": market}
     tables: dict[str, Any] = {
         name: None if table is None else table[:, rows[name]] for name, table in vars(plan).items()
     }
@@ -637,12 +656,12 @@ def test_real_units_may_be_any_unit(case):
             return [quarters(item, key) for item in value]
         return 4 * value if key in QUANTITIES else value
 
-    unitless = ("available", "travel", "well")
+    unitless = ("available", "travel", "well", "promotion")
     scaled = Plan(**{name: table if name in unitless else 4 * table for name, table in vars(plan).items()})
     one = columns(play(Network.from_dict(mapping), plan))
     other = columns(play(Network.from_dict(quarters(mapping)), scaled))
     for name in one:
-        unitless = ("after.period", "after.setup", "changeovers", "after.goodwill", "lead_time")
+        unitless = ("after.period", "after.setup", "changeovers", "after.goodwill", "lead_time", "promotion")
         expected = one[name] if name in unitless else 4 * one[name]
         scale = max(1.0, float(np.max(expected, initial=0)))
         np.testing.assert_allclose(other[name], expected, rtol=0, atol=1e-9 * scale, err_msg=name)

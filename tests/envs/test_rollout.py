@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from pushpull.envs import InputError, Network, load_network, network_names
-from pushpull.envs.actions import ActionSpace
+from pushpull.envs.actions import PROMOTION, ActionSpace
 from pushpull.envs.engine import Engine
 from pushpull.envs.exogenous import Traces, draw
 from pushpull.envs.network import SEQUENCES
@@ -50,6 +50,9 @@ def feedback(space: ActionSpace, xp: Any) -> Any:
     def act(view: View) -> Any:
         columns = []
         for k, (j, column) in enumerate(space.entries):
+            if column == PROMOTION:
+                columns.append(view.on_hand[0] / (1 + view.on_hand[0]))
+                continue
             i = network.source_stage[j]
             echelon = view.echelon_inventory_position[i] - view.on_order[j]
             level = 0.6 * space.high[k] + 0.3 * view.last_demand[0] + 0.1 * view.forecast.sum(0)[0] - 0.01 * echelon
@@ -236,9 +239,7 @@ def test_gradients_pass_through_what_a_policy_reads():
 
 def actions_of(network: Network, plan: Plan) -> torch.Tensor:
     """Return a plan's actions as vectors [T, 1, K]."""
-    entries = ActionSpace(network).entries
-    vectors = np.stack([getattr(plan, column)[:, j] for j, column in entries], axis=1)[:, None]
-    return torch.tensor(vectors, requires_grad=True)
+    return torch.tensor(plan.vectors(network)[:, None], requires_grad=True)
 
 
 def slopes_of(total: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
