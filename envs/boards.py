@@ -23,10 +23,13 @@ from functools import wraps
 from importlib.resources import files
 from typing import Any, ParamSpec
 
+import numpy as np
+import scipy
 import yaml
 
 from pushpull.envs.checks import Check, InputError, choice, flag, listing, number, suggest
-from pushpull.envs.network import SEQUENCES, Network
+from pushpull.envs.demand import mean as mean_demand
+from pushpull.envs.network import SEQUENCES, Demand, Network
 from pushpull.envs.network_files import read_network
 
 P = ParamSpec("P")
@@ -57,7 +60,9 @@ def board(**checks: Check) -> Callable[[Callable[P, Mapping[str, Any] | Network]
                 raise error.within(name) from None
             if isinstance(made, Network):
                 return made
-            return Network.from_dict({"name": name, "description": (function.__doc__ or "").partition(".")[0], **made})
+            return Network.from_dict(
+                {"name": name, "description": (function.__doc__ or "").partition("\n")[0].rstrip("."), **made}
+            )
 
         BOARDS[name] = make
         return make
@@ -345,6 +350,62 @@ def serial4(store_lead_time: int = 1, penalty: float = 9) -> Any:
         **_steady,
         "stages": _serial(stages, {"kind": "normal", "mean": 5, "sd": 2}, mean=5, backorder_cost=penalty),
     }
+
+
+@board(demand=choice("classic", "uniform", "normal"))
+def beer_game(demand: str = "classic") -> Any:
+    """The beer game: four firms in a row that order slowly and ship slowly.
+
+    Source: Sterman (1989), Modeling managerial behavior, Management Science 35(3), 321-339, the file ``beer_game`` of
+    the library; the two other demands and their costs as in the DeepBeer project, Oroojlooyjadid, Nazari, Snyder &
+    Takac (2022), A deep Q-network for the beer game, Manufacturing & Service Operations Management 24(1), 285-304.
+
+    Sequence: units due arrive and so do orders that were in the mail; demand is seen; every firm orders and ships;
+    costs are charged on what is left and owed.
+
+    Lead time: an order is in the mail for 2 periods (the manufacturer's 1) and its units on the way for 2, so that
+    orders, which follow demand, cover 4 periods (3), as in DeepBeer's levels.
+
+    Parameters
+    ----------
+    demand : {"classic", "uniform", "normal"}
+        ``classic``: 4 a week for four weeks, then 8; holding costs 0.5 and backorders 1 everywhere; 36 weeks.
+        ``uniform``: 0 to 8, equally likely, at the same costs. ``normal``: mean 10 and deviation 2, in real units; from
+        retailer to manufacturer holding costs 1, 0.75, 0.5, 0.25, and backorders 10 at the retailer only.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    On Sterman's board orders are in the mail at the start; here the mail is empty, so that 36 weeks cost 164 at levels
+    32, 32, 32, 24 (retailer to manufacturer) and not the 204 of his optimum. In the other two games that is over before
+    costs count. In DeepBeer normal demand is rounded; here it is not, so that Clark and Scarf's levels are exact.
+    """
+    classic = read_network("beer_game")
+    if demand == "classic":
+        return classic
+    usual, law, holding, backorder = _BEER_GAMES[demand]
+    stages: dict[str, Any] = classic.to_dict()["stages"]
+    for name, holding_cost, backorder_cost in zip(_BEER_FIRMS, holding, (*backorder[1:], 0), strict=True):
+        (source,) = stages[name]["sources"]
+        source |= {"initial_pipeline": [usual, usual], "shortfall_cost": backorder_cost}
+        stages[name] |= {"initial_on_hand": 2 * usual, "holding_cost": holding_cost}
+    stages["retailer"]["market"] |= {"demand": law, "backorder_cost": backorder[0]}
+    return {
+        "units": "real" if demand == "normal" else "integer",
+        "decoupling_point": "supply",
+        **_steady,
+        "stages": stages,
+    }
+
+
+_BEER_FIRMS = ("retailer", "wholesaler", "distributor", "manufacturer")
+_BEER_GAMES = {  # usual demand, its law, holding and backorder costs by firm; a firm owes the next one downstream
+    "uniform": (4, {"kind": "uniform_int", "low": 0, "high": 8}, (0.5,) * 4, (1,) * 4),
+    "normal": (10, {"kind": "normal", "mean": 10, "sd": 2}, (1, 0.75, 0.5, 0.25), (10, 0, 0, 0)),
+}
 
 
 def _serial(
@@ -655,3 +716,466 @@ _OR_GYM_LINKS = (  # stage, its supplier, lead time, capacity, unit cost, cost o
     ("retailer_1", "distributor_2", 5, _ANY, 0, 0.01),
     ("retailer_1", "distributor_3", 3, _ANY, 0, 0.015),
 )
+
+
+# --- one warehouse, many stores ---------------------------------------------------------------------------------------
+
+
+@board(stores=number(2, 200, whole=True), instance=_periods)
+def one_warehouse_many_stores(stores: int = 10, instance: int = 0) -> Any:
+    """One warehouse and many stores that differ, with correlated demand and lost sales.
+
+    Source: Alvo, Russo & Kanoria (2023), Neural inventory control in networks via hindsight differentiable policy
+    optimization, arXiv:2306.11246, the setting of one warehouse and many stores.
+
+    Sequence: units due arrive; warehouse and stores order, and the warehouse ships at once what it has, to each store
+    the same share of what it asked for where that is not enough; demand is met or lost; costs are charged on what is
+    left.
+
+    Lead time: what is shipped in period t can be sold from t + L on, before that period's demand: L + 1 periods to
+    cover. Warehouse 3, stores 2 or 3.
+
+    All sources push: actions are quantities, and what the warehouse lacks is forgotten, as in the paper. With
+    ``decoupling_point="warehouse"`` stores pull, and their orders wait.
+
+    Parameters
+    ----------
+    stores : int
+        2 to 200. The paper has 3 to 50.
+    instance : int
+        Which of the random instances: for each store mean demand uniform on [2.5, 7.5], coefficient of variation on
+        [0.25, 0.5], lead time 2 or 3, holding cost on [0.7, 1.3], cost of a lost unit on [6.3, 11.7]. Our draws, not
+        the paper's.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    Demand is normal, cut at 0, in real units, with a correlation of 0.5 between stores. Holding costs 0.3 in the
+    warehouse. No exact optimum is known.
+    """
+    rng = np.random.Generator(np.random.Philox(key=instance))
+    spread = [(2.5, 7.5), (0.25, 0.5), (0.7, 1.3), (6.3, 11.7)]
+    drawn = np.round([rng.uniform(low, high, stores) for low, high in spread], 3).T.tolist()
+    lead_times = rng.integers(2, 4, stores).tolist()
+    made: dict[str, Any] = {
+        "warehouse": {
+            "initial_on_hand": round(2 * sum(mean for mean, *_ in drawn), 3),
+            "holding_cost": 0.3,
+            "sources": [{"lead_time": 3, "initial_pipeline": [round(sum(mean for mean, *_ in drawn), 3)] * 3}],
+        }
+    }
+    for k, ((mean, variation, holding_cost, lost_sale_cost), lead_time) in enumerate(
+        zip(drawn, lead_times, strict=True)
+    ):
+        made[f"store_{k + 1}"] = {
+            "initial_on_hand": mean,
+            "holding_cost": holding_cost,
+            "sources": [{"inputs": {"warehouse": 1}, "lead_time": lead_time, "initial_pipeline": [mean] * lead_time}],
+            "market": {
+                "demand": {"kind": "normal", "mean": mean, "sd": round(mean * variation, 3)},
+                "stockout": "lost",
+                "lost_sale_cost": lost_sale_cost,
+            },
+        }
+    return {
+        "sequence": _before_demand,
+        "units": "real",
+        "demand_correlation": 0.5,
+        "decoupling_point": "market",
+        **_steady,
+        "stages": made,
+    }
+
+
+def _instance(field: str, value: Any) -> int:
+    if value not in _OWMR:
+        raise InputError(field, f"{value!r} is none that is known; {suggest(value, _OWMR)}")
+    return value
+
+
+@board(instance=_instance)
+def owmr(instance: int = 1) -> Any:
+    """One warehouse and 3 or 10 retailers, with backorders, lost sales or both.
+
+    Source: Kaynov, van Knippenberg, Menkovski, van Breemen & van Jaarsveld (2024), Deep reinforcement learning for
+    one-warehouse multi-retailer inventory management, International Journal of Production Economics 267, 109088,
+    Table A.3. Published values are sums over 100 periods, read from a transcription.
+
+    Sequence: units due arrive; warehouse and retailers order, and the warehouse ships at once what it has, to each the
+    same share of what it asked for where that is not enough; demand is met, waits or is lost; costs are charged on what
+    is left and owed.
+
+    Lead time: what is shipped in period t can be sold from t + L on, before that period's demand: L + 1 periods to
+    cover.
+
+    All sources push, as in the paper; with ``decoupling_point="warehouse"`` retailers pull.
+
+    Parameters
+    ----------
+    instance : int
+        Number in the paper. 1, 5: backorders; 6, 7, 8, 9: lost sales; 11, 13: partial backorders. Demand is Poisson
+        with mean 3 at each of 3 retailers, but in 5 (a different law for each) and 13 (10 retailers, normal with mean 5
+        and deviation 14).
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    Two things differ, so that published sums are for orientation. The state that the paper starts in is not known to
+    us; here every stock and pipeline starts with what is usual. In the paper's partial backorders the warehouse sends a
+    customer who waits his unit by an emergency shipment; here such customers, 80% of those who find none, wait at the
+    retailer. Normal demand is cut at 0 and rounded.
+    """
+    stockout, warehouse_lead_time, lead_times, laws = _OWMR[instance]
+    warehouse_holding, holding, penalty = (3, 3, 60) if instance == 13 else (0.5, 1, 9)
+    owed = {"stockout": stockout, "lost_sale_cost": 0 if stockout == "backorder" else penalty}
+    owed["backorder_cost"] = 0 if stockout == "lost" else penalty
+    usual = [round(mean_demand(Demand(**law), "integer", 1)[0]) for law in laws]
+    made: dict[str, Any] = {
+        "warehouse": {
+            "initial_on_hand": sum(usual),
+            "holding_cost": warehouse_holding,
+            "sources": [{"lead_time": warehouse_lead_time, "initial_pipeline": [sum(usual)] * warehouse_lead_time}],
+        }
+    }
+    for k, (units, law, lead_time) in enumerate(zip(usual, laws, lead_times, strict=True)):
+        made[f"retailer_{k + 1}"] = {
+            "initial_on_hand": 2 * units,
+            "holding_cost": holding,
+            "sources": [{"inputs": {"warehouse": 1}, "lead_time": lead_time, "initial_pipeline": [units] * lead_time}],
+            "market": {"demand": law, **owed},
+        }
+    return {"sequence": _before_demand, "decoupling_point": "market", "horizon": 100, "stages": made}
+
+
+def _normal(mean: float, sd: float) -> dict[str, Any]:
+    return {"kind": "normal", "mean": mean, "sd": sd}
+
+
+_POISSON_3 = {"kind": "poisson", "mean": 3}
+_OWMR: dict[int, tuple[Any, int, tuple[int, ...], tuple[dict[str, Any], ...]]] = {
+    # stockout, lead time of the warehouse and of each retailer, demand at each retailer
+    1: ("backorder", 2, (1, 1, 1), (_POISSON_3,) * 3),
+    5: ("backorder", 5, (3, 3, 3), (_normal(1, 5), _normal(5, 1), {"kind": "poisson", "mean": 0.5})),
+    6: ("lost", 1, (1, 1, 1), (_POISSON_3,) * 3),
+    7: ("lost", 2, (1, 1, 1), (_POISSON_3,) * 3),
+    8: ("lost", 5, (1, 1, 1), (_POISSON_3,) * 3),
+    9: ("lost", 2, (1, 2, 3), (_POISSON_3,) * 3),
+    11: ({"partial": 0.8}, 2, (1, 1, 1), (_POISSON_3,) * 3),
+    13: ({"partial": 0.8}, 2, (2,) * 10, (_normal(5, 14),) * 10),
+}
+
+
+# --- assembly ---------------------------------------------------------------------------------------------------------
+
+
+@board(
+    part_lead_times=listing(number(1, whole=True), at_least=1),
+    part_holding_costs=listing(_money, at_least=1),
+    assembly_lead_time=number(1, whole=True),
+    holding_cost=_money,
+    backorder_cost=_money,
+    mean=_mean,
+)
+def assembly(
+    part_lead_times: Sequence[int] = (1, 3),
+    part_holding_costs: Sequence[float] = (1, 1),
+    assembly_lead_time: int = 1,
+    holding_cost: float = 4,
+    backorder_cost: float = 36,
+    mean: float = 5,
+) -> Any:
+    """A product assembled from parts whose lead times differ.
+
+    Source: the problem of Rosling (1989), Optimal inventory policies for assembly systems under random demands,
+    Operations Research 37(4), 565-579, who shows that in the long run it is a serial one; the numbers are ours.
+
+    Sequence: units due arrive; parts and assemblies are ordered, and assembly starts with the parts there are; demand
+    is met or waits; costs are charged on what is left and owed.
+
+    Lead time: what is ordered in period t is there at the start of t + L, before that period's demand.
+
+    All sources pull by echelon base-stock levels. The optimum orders a part up to its level, but no more than there
+    will be of the parts that take longer by the time it arrives, so its thresholds change with the state.
+
+    Parameters
+    ----------
+    part_lead_times : sequence of int
+        Periods to get each part, at least 1.
+    part_holding_costs : sequence of float
+        Of each part, per unit left; as many as lead times.
+    assembly_lead_time : int
+        Periods, at least 1.
+    holding_cost, backorder_cost : float
+        Of the product.
+    mean : float
+        Of Poisson demand.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    The optimal cost of the default is that of three stocks in a row with lead times 2, 1, 1 and holding costs 1, 2, 4.
+    """
+    if len(part_holding_costs) != len(part_lead_times):
+        raise InputError(
+            "part_holding_costs",
+            f"{len(part_holding_costs)} entries for {len(part_lead_times)} part_lead_times; give one for each part",
+        )
+    usual = round(mean)
+    made: dict[str, Any] = {
+        f"part_{k + 1}": {
+            "initial_on_hand": usual,
+            "holding_cost": cost,
+            "sources": [{"lead_time": lead_time, "basis": "echelon", "initial_pipeline": [usual] * lead_time}],
+        }
+        for k, (lead_time, cost) in enumerate(zip(part_lead_times, part_holding_costs, strict=True))
+    }
+    made["product"] = {
+        "initial_on_hand": usual,
+        "holding_cost": holding_cost,
+        "sources": [
+            {
+                "inputs": dict.fromkeys(made, 1),
+                "lead_time": assembly_lead_time,
+                "basis": "echelon",
+                "initial_pipeline": [usual] * assembly_lead_time,
+            }
+        ],
+        "market": {"demand": {"kind": "poisson", "mean": mean}, "backorder_cost": backorder_cost},
+    }
+    return {"sequence": _before_demand, "decoupling_point": "supply", **_steady, "stages": made}
+
+
+# --- where to hold stock ----------------------------------------------------------------------------------------------
+
+
+@board(instance=choice("example_6_5", "digital_camera"))
+def guaranteed_service(instance: str = "example_6_5") -> Any:
+    """Where to place safety stock when every stage promises a time of delivery.
+
+    Source: the guaranteed-service model of Graves & Willems (2000), Optimizing strategic safety stock placement in
+    supply chains, Manufacturing & Service Operations Management 2(1), 68-83; Snyder & Shen (2019), Fundamentals of
+    Supply Chain Theory, 2nd edition, Example 6.5 and Figure 6.14 (a digital camera).
+
+    Sequence: units due arrive; demand is seen; every stage orders and ships; costs are charged on what is left.
+
+    Lead time: a source's lead time is the stage's processing time T, after demand is seen, so that a stage that is
+    served at once and serves at once covers T periods. What an outside supplier takes is added to T.
+
+    A customer's promised time is the `tolerance` of the market. The service factor z is in the backorder cost: critical
+    ratio b / (b + h) = Phi(z) at the market's stage. Safety stock is z times the deviation of demand over the net time
+    that a stage has to cover; customers are independent, so the deviations of those behind a stage add as squares.
+
+    Parameters
+    ----------
+    instance : {"example_6_5", "digital_camera"}
+        A tree of 4 stages with two customers, or one of 10 stages with one.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    The optimal holding cost of safety stock is 8.2779 for the example and 18.824 for the camera. Mean demand plays no
+    part in it and is ours: 20 and 40.
+    """
+    times, holding, arcs, z, markets = _GUARANTEED_SERVICE[instance]
+    ratio = float(scipy.special.ndtr(z))
+    made: dict[str, Any] = {}
+    for number_, time in times.items():
+        inputs = {f"stage_{first}": 1 for first, last in arcs if last == number_}
+        source = {"lead_time": time, "inputs": inputs} if inputs else {"lead_time": time}
+        made[f"stage_{number_}"] = {"holding_cost": holding[number_], "sources": [source]}
+    for number_, (mean, sd, promised) in markets.items():
+        made[f"stage_{number_}"]["market"] = {
+            "demand": _normal(mean, sd),
+            "tolerance": promised,
+            "backorder_cost": round(holding[number_] * ratio / (1 - ratio), 6),
+        }
+    return {"units": "real", "decoupling_point": "supply", **_steady, "stages": made}
+
+
+_GUARANTEED_SERVICE: dict[str, tuple[dict, dict, tuple[tuple[int, int], ...], float, dict]] = {
+    # processing times, holding costs, arcs, z, and mean, deviation and promised time of the customers at a stage
+    "example_6_5": (
+        {1: 2 + 1, 3: 1, 2: 1, 4: 1},  # stage 1's supplier takes 1
+        {1: 1, 3: 2, 2: 3, 4: 3},
+        ((1, 3), (3, 2), (3, 4)),
+        1,
+        {2: (20, 1, 0), 4: (20, 1, 1)},
+    ),
+    "digital_camera": (
+        {1: 2, 2: 3, 3: 2, 4: 4, 5: 2, 6: 3, 7: 6, 8: 4, 9: 3, 10: 2},
+        {1: 0.01, 2: 0.03, 3: 0.04, 4: 0.06, 5: 0.12, 6: 0.13, 7: 0.2, 8: 0.08, 9: 0.04, 10: 0.5},
+        ((1, 2), (2, 3), (3, 5), (4, 5), (5, 6), (6, 10), (7, 10), (8, 10), (9, 10)),
+        1.645,
+        {10: (40, 10, 2)},
+    ),
+}
+
+
+@board(
+    make_to_order=flag,
+    demand_sd=_mean,
+    lead_sd=_mean,
+    holding_rate=_money,
+    penalty_rate=_money,
+)
+def semiconductor_boundary(
+    make_to_order: bool = True,
+    demand_sd: float = 200,
+    lead_sd: float = 8,
+    holding_rate: float = 0.33,
+    penalty_rate: float = 0.1,
+) -> Any:
+    """From which points of a semiconductor chain orders should be met.
+
+    Source: Fowler, Kim & Shunk (2019), Design for customer responsiveness: decision support system for push-pull supply
+    chains with multiple demand fulfillment points, Decision Support Systems, 113071. The network is the file
+    ``semiconductor`` of the library, which says what is theirs and what had to be chosen.
+
+    Sequence: units due arrive; demand that is due is seen, and new orders are booked; every step starts what its level
+    lacks, booked orders counted; orders due are met; costs are charged on what is left and on its way.
+
+    Lead time: two weeks for each of the three steps, after demand.
+
+    Parameters
+    ----------
+    make_to_order : bool
+        Whether wafers are started for orders that are booked in time: the point FP. The other points, lot bank, die
+        bank and warehouse, are open where a level leaves stock there.
+    demand_sd : float
+        Deviation of a week's 1,000 wafers. The paper has 200 and 800; above a third of the mean demand is gamma.
+    lead_sd : float
+        Deviation of the 10 weeks that customers order ahead. The paper has 2 and 8.
+    holding_rate : float
+        Of a wafer's value per year. The paper has 0.33 and 0.5.
+    penalty_rate : float
+        Of a wafer's value per week that it is late. The paper has 0.1 and 0.25.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    The paper gives its steps' times and its breakdown of costs by example only, so that published costs are for
+    ranking: FP + DB + WH best, LB and FP alone worst. docs/networks.md has both rankings side by side.
+    """
+    settings = read_network("semiconductor").to_dict()
+    del settings["name"], settings["description"]
+    stages = settings["stages"]
+    for (name, value), in_process in zip(_WAFER_VALUES.items(), (0.65, 1.6, 2.625), strict=True):
+        stages[name]["holding_cost"] = holding_rate * value / 52
+        stages[name]["sources"][0]["pipeline_holding_cost"] = holding_rate * in_process / 52
+    if not make_to_order:
+        stages["lot_bank"]["sources"][0]["advance_position"] = 0
+    stages["warehouse"]["market"] |= {
+        "demand": {"kind": "normal" if 3 * demand_sd <= 1000 else "gamma", "mean": 1000, "sd": demand_sd},
+        "order_lead": _shares_ahead(10, lead_sd, longest=26),
+        "backorder_cost": penalty_rate * _WAFER_VALUES["warehouse"],
+    }
+    return settings
+
+
+_WAFER_VALUES = {"lot_bank": 1.1, "die_bank": 2.1, "warehouse": 3.15}  # in thousands
+
+
+def _shares_ahead(mean: float, sd: float, longest: int) -> list[float]:
+    """Return the shares of orders by whole periods ahead, of a normal lead that is cut to 0 and `longest`."""
+    below = scipy.special.ndtr((np.arange(longest) + 0.5 - mean) / sd)
+    shares = np.round(np.diff([0, *below, 1]), 3)
+    shares[shares.argmax()] += 1 - shares.sum()
+    return np.round(shares, 3).tolist()
+
+
+# --- demand known in advance ------------------------------------------------------------------------------------------
+
+
+@board(
+    rates=listing(number(0), at_least=2),
+    lead_time=_periods,
+    horizon=number(1, whole=True),
+    fixed_cost=_money,
+    holding_cost=_money,
+    backorder_cost=_money,
+)
+def advance_demand(
+    rates: Sequence[float] = (2, 1, 3),
+    lead_time: int = 0,
+    horizon: int = 12,
+    fixed_cost: float = 100,
+    holding_cost: float = 1,
+    backorder_cost: float = 9,
+) -> Any:
+    """Orders known before they are due, with a fixed cost of replenishment.
+
+    Source: Wang & Toktay (2008), Inventory management with advance demand information and flexible delivery,
+    Management Science 54(4), 716-732; without flexible delivery it is the problem of Gallego & Ozer (2001), Integrating
+    replenishment decisions with advance demand information, Management Science 47(10), 1344-1360.
+
+    Sequence: units due arrive; customers order, for now or for later; the order is placed, knowing what is booked; what
+    is due is met or waits; costs are charged on what is left and owed.
+
+    Lead time: the papers order at the start of a period, before its customers come, here after those of the period
+    before: their L is a lead time of L + 1. An order has to cover L + 1 periods, of which booked orders tell a part;
+    the trigger counts them (`advance_position`), so that its position is Gallego and Ozer's modified one.
+
+    Parameters
+    ----------
+    rates : sequence of float
+        Mean of the Poisson number of units ordered in a period for 0, 1, ... periods ahead. The paper has (0, 0, 6),
+        (2, 1, 3) and (2, 1, 1, 2).
+    lead_time : int
+        L, periods, at least 0.
+    horizon : int
+        Periods, after which the world ends.
+    fixed_cost, holding_cost, backorder_cost : float
+        Of an order that is started, and per unit left or owed and period.
+
+    Returns
+    -------
+    Network
+
+    Notes
+    -----
+    One thing differs: the paper's customers take a unit that comes before it is due, here it waits for its date in
+    stock. Published costs (336.19 at least for the default) are for orientation. The first order comes after the first
+    period's customers; stock starts empty.
+    """
+    if not sum(rates):
+        raise InputError("rates", f"{list(rates)} sum to 0; give at least one above 0")
+    shares = [rate / sum(rates) for rate in rates]
+    return {
+        "decoupling_point": "supply",
+        "horizon": horizon,
+        "horizon_is_real": True,
+        "stages": {
+            "stock": {
+                "holding_cost": holding_cost,
+                "sources": [
+                    {
+                        "lead_time": lead_time + 1,
+                        "fixed_cost": fixed_cost,
+                        "lot": {"rule": "s_S"},
+                        "advance_position": lead_time + 1,
+                    }
+                ],
+                "market": {
+                    "demand": {"kind": "poisson", "mean": sum(rates)},
+                    "order_lead": shares,
+                    "forecast": {"horizon": len(rates)},
+                    "backorder_cost": backorder_cost,
+                },
+            }
+        },
+    }

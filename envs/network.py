@@ -1254,13 +1254,13 @@ class Network(Settings):
     def _examine_race(self) -> None:
         if (race := self.race) is None:
             return
+        markets = {self.stage_names[i]: market for i, market in self.markets.items()}
         for name in race.markets:
-            markets = [self.stage_names[i] for i in self.markets]
             if name not in markets:
                 raise InputError(
                     f"race.markets.{name}", f"{name!r} is no stage with a market; {suggest(name, markets)}"
                 )
-            market, at = self.stages[name].market, f"stages.{name}.market"
+            market, at = markets[name], f"stages.{name}.market"
             if market.demand is not None or any(name in family.markets for family in (self.families or {}).values()):
                 raise InputError(f"{at}.demand", f"{name!r} is asked for a unit where it wins the race; leave it out")
             if market.forecast.kind == "mmfe":

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pushpull.envs import Network, load_network, simulate
+from pushpull.envs import Network, boards, load_network, simulate
 from pushpull.envs.rules import Rules
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "semiconductor.json").read_text())
@@ -24,14 +24,6 @@ POINTS = ("FP", "LB", "DB", "WH")
 STAGES = ("lot_bank", "die_bank", "warehouse")
 EVERYTHING = 1_000_000  # as a threshold: whatever there is flows on
 SCENARIOS = list(product((200, 800), (2, 8), (0.33, 0.5), (0.1, 0.25)))
-
-
-def lead_shares(sd: float, longest: int = 26) -> list[float]:
-    """Return the shares of orders by whole weeks ahead, of a normal lead of mean 10 cut to 0 and `longest`."""
-    below = stats.norm.cdf((np.arange(longest) + 0.5 - 10) / sd)
-    shares = np.round(np.diff([0, *below, 1]), 3)
-    shares[shares.argmax()] += 1 - shares.sum()
-    return np.round(shares, 3).tolist()
 
 
 def steps(design: str) -> list[str]:
@@ -46,20 +38,7 @@ def steps(design: str) -> list[str]:
 
 @cache
 def network(design: str, scenario: tuple[float, ...]) -> Network:
-    demand_sd, lead_sd, holding, penalty = scenario
-    settings = load_network("semiconductor").to_dict()
-    for name, value, in_process in zip(STAGES, (1.1, 2.1, 3.15), (0.65, 1.6, 2.625), strict=True):
-        settings["stages"][name]["holding_cost"] = holding * value / 52
-        settings["stages"][name]["sources"][0]["pipeline_holding_cost"] = holding * in_process / 52
-    if "FP" not in design.split("_"):
-        settings["stages"]["lot_bank"]["sources"][0]["advance_position"] = 0
-    law = "normal" if demand_sd == 200 else "gamma"  # a normal law of such deviation would ask for less than nothing
-    settings["stages"]["warehouse"]["market"] |= {
-        "demand": {"kind": law, "mean": 1000, "sd": demand_sd},
-        "order_lead": lead_shares(lead_sd),
-        "backorder_cost": penalty * 3.15,
-    }
-    return Network.from_dict(settings)
+    return boards.semiconductor_boundary("FP" in design.split("_"), *scenario)
 
 
 def cost(design: str, scenario: tuple[float, ...], levels: list[float], episodes: int = 8) -> float:
