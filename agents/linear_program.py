@@ -545,16 +545,14 @@ class LinearProgram:
         count = len(demand)
         matrix, columns = self._scenarios(count)
         known = self._knowledge(view, which, demand)
-        shift = (self._knowns @ known).T
+        shift: Any = (self._knowns @ known).T
         cost = np.zeros(matrix.shape[1])
         np.add.at(cost, columns.ravel(), np.tile(self._cost_row / count, count))
-        upper = np.empty(matrix.shape[1])
+        upper: Any = np.empty(matrix.shape[1])
         upper[columns.ravel()] = np.tile(self._high, count)
-        answer = milp(
-            cost,
-            bounds=Bounds(np.zeros(len(upper)), upper),
-            constraints=LinearConstraint(matrix, (self._low_side - shift).ravel(), (self._high_side - shift).ravel()),
-        )
+        lower: Any = np.zeros(len(upper))
+        low, high = ((side - shift).ravel() for side in (self._low_side, self._high_side))
+        answer = milp(cost, bounds=Bounds(lower, upper), constraints=LinearConstraint(matrix, low, high))
         if answer.x is None:
             if answer.status in _UNBOUNDED:
                 return Plan(-INFINITE, np.zeros((self.periods, len(self.events))))
@@ -562,7 +560,7 @@ class LinearProgram:
         start = answer.x[columns[:, self.start.ravel()]].mean(axis=0).reshape(self.start.shape)
         return Plan(float(answer.fun + (self._known_cost @ known).mean()), start)
 
-    def _repeat(self, count: int) -> tuple[sparse.csc_array, np.ndarray]:
+    def _repeat(self, count: int) -> tuple[Any, np.ndarray]:
         """Return the matrix of `count` scenarios that share their first starts, and the columns of each, [S, X]."""
         shared = self.start[0]
         others = np.setdiff1d(np.arange(self._columns_so_far), shared)
@@ -581,6 +579,6 @@ def _append(entries: Entries, rows: np.ndarray, columns: np.ndarray, values: flo
         part.append(own)
 
 
-def _matrix(entries: Entries, shape: tuple[int, int]) -> sparse.csc_array:
+def _matrix(entries: Entries, shape: tuple[int, int]) -> Any:
     rows, columns, values = (np.concatenate(part) if part else np.zeros(0) for part in entries)
     return sparse.coo_array((values, (rows.astype(int), columns.astype(int))), shape=shape).tocsc()

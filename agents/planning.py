@@ -70,15 +70,15 @@ def bound(network: Network, seed: int, episodes: int, periods: int | None = None
     import pandas as pd
 
     choice(*MEASURES)("measure", measure)
-    periods = network.horizon if periods is None else _COUNT("periods", periods)
+    length = int(_COUNT("periods", network.horizon if periods is None else periods))
     seed, episodes = number(0, whole=True)("seed", seed), _COUNT("episodes", episodes)
-    weights = _weights(network, periods, measure)
+    weights = _weights(network, length, measure)
     program, values = None, []
     for first in range(0, episodes, _BATCH):
         worlds = [(seed + n, 0) for n in range(first, min(first + _BATCH, episodes))]
-        traces = draw(network, periods, worlds)
+        traces = draw(network, length, worlds)
         state = dynamics.initial_state(np, network, len(worlds))
-        view = View(network, state, periods, np.array(worlds)[:, 0], traces.demand[0], traces.forecast[0])
+        view = View(network, state, length, np.array(worlds)[:, 0], traces.demand[0], traces.forecast[0])
         own_supply = any(part is not None for part in (traces.available, traces.lead_time, traces.yields))
         for e in range(len(worlds)):
             if program is None or own_supply:

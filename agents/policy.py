@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pushpull.agents import heuristics
+from pushpull.agents import heuristics, planning
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.library import load_network
 from pushpull.envs.network import ALL_PULL, ALL_PUSH, Network
@@ -35,6 +35,10 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "s_S": heuristics.ReorderPoint,
     "forecast_push": heuristics.ForecastPush,
     "push_pull": heuristics.PushPull,
+    "dlp_rolling": planning.DeterministicRolling,
+    "dlp_shrinking": planning.DeterministicShrinking,
+    "mssp_rolling": planning.StochasticRolling,
+    "mssp_shrinking": planning.StochasticShrinking,
 }
 
 # An agent is a policy and where it decouples the chain; None: where the network says. Sources that state their own
@@ -48,6 +52,7 @@ AGENTS: dict[str, tuple[str, str | None]] = {
     "pure_push": ("forecast_push", ALL_PUSH),
     "pure_pull": ("base_stock", ALL_PULL),
     "push_pull": ("push_pull", None),
+    **{name: (name, None) for name in ("dlp_rolling", "dlp_shrinking", "mssp_rolling", "mssp_shrinking")},
 }
 
 

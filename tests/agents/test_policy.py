@@ -18,6 +18,10 @@ BAD = [
     ("random", {"service_level": 0.9}, r"service_level: unknown parameter of policy random; valid: seed"),
     ("base_stock", {"service_level": 1.2}, r"service_level: 1.2 is out of range"),
     ("push_pull", {"look_ahead": -1}, r"look_ahead: -1 is out of range"),
+    ("dlp_rolling", {"horizon": 0}, r"horizon: 0 is out of range; give a whole number of at least 1"),
+    ("dlp_shrinking", {"horizon": 5}, r"horizon: unknown parameter of policy dlp_shrinking; dlp_shrinking takes none"),
+    ("mssp_rolling", {"scenarios": 2.5}, r"scenarios: 2.5 is not whole"),
+    ("mssp_shrinking", {"seed": -1}, r"seed: -1 is out of range"),
     ("random", {"seed": 0.5}, r"seed: 0.5 is not whole"),
     ("constant", {"threshold": {"shop ": 3}}, r"threshold.shop : no source of this name; did you mean 'shop'\?"),
     ("constant", {"threshold": {"shop": "many"}}, r"threshold.shop: 'many' is not a number"),
@@ -42,6 +46,8 @@ def test_a_network_by_any_name():
 @pytest.mark.parametrize("name", POLICIES)
 def test_parameters_that_are_none_are_derived(name):
     known = {"random": {}, "constant": {"quantity": None}, "base_stock": {"service_level": None}}
+    known |= {"dlp_shrinking": {}, "mssp_shrinking": {}, "dlp_rolling": {"horizon": None}}
+    known["mssp_rolling"] = {"horizon": None}
     given = known.get(name, {"service_level": None})
     assert make_policy(name, "chain4", **given) is not None
 
@@ -56,6 +62,10 @@ def test_agents_are_policies_at_a_decoupling_point():
         "pure_push",
         "pure_pull",
         "push_pull",
+        "dlp_rolling",
+        "dlp_shrinking",
+        "mssp_rolling",
+        "mssp_shrinking",
     ]
     modes = {}
     for agent, (policy, decoupling_point) in AGENTS.items():
