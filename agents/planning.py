@@ -33,7 +33,7 @@ from pushpull.agents.supply import events_of, expected_supply, recorded_supply
 from pushpull.envs import dynamics
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.bounds import echelon_exposure
-from pushpull.envs.checks import choice, number, optional
+from pushpull.envs.checks import InputError, choice, number, optional
 from pushpull.envs.exogenous import draw
 from pushpull.envs.network import Network
 from pushpull.envs.observations import View
@@ -65,11 +65,16 @@ def bound(network: Network, seed: int, episodes: int, periods: int | None = None
     Raises
     ------
     InputError
-        For a measure that is unknown.
+        For a measure that is unknown, or a network with `promotion`, since demand is not known where campaigns make it.
     """
     import pandas as pd
 
     choice(*MEASURES)("measure", measure)
+    for i in network.promoting:
+        raise InputError(
+            f"stages.{network.stage_names[i]}.market.promotion",
+            "lifts demand, which a bound takes as known; leave it out for a bound without campaigns",
+        )
     length = int(_COUNT("periods", network.horizon if periods is None else periods))
     seed, episodes = number(0, whole=True)("seed", seed), _COUNT("episodes", episodes)
     weights = _weights(network, length, measure)
@@ -121,11 +126,11 @@ class _Planner:
         reach = min(reach, left) if self.network.horizon_is_real else reach
         known = tuple(view.available[:, which]) if self.network.disrupted_sources else None
         program = self._program(first if self._cyclic else 0, reach, reach == left, known)
-        expected = self._outlook.expected(view, which, reach) * self._goodwill(view, which)
-        demand = expected[None]
+        expected = self._felt(view, which, self._outlook.expected(view, which, reach)[None])
+        demand = expected
         if self._stochastic:
-            demand = self._outlook.scenarios(view, which, reach) * self._goodwill(view, which)
-        columns = self._columns(view, which, program.solve(view, which, demand).start, expected[0])
+            demand = self._felt(view, which, self._outlook.scenarios(view, which, reach))
+        columns = self._columns(view, which, program.solve(view, which, demand).start, expected[0, 0])
         return [columns[column][j] for j, column in self._entries]
 
     def _write(self, first: int, periods: int, ends: bool, known: tuple[float, ...] | None) -> LinearProgram:
@@ -133,18 +138,25 @@ class _Planner:
         weights = np.power(float(self.network.discount), np.arange(periods))
         return LinearProgram(self.network, supply, weights, relaxed=False, ends=ends)
 
-    def _goodwill(self, view: View, which: int) -> np.ndarray:
-        """Return the factor that goodwill puts on demand now, [M]."""
-        factors = dict(zip(self.network.remembered, view.goodwill[:, which], strict=True))
-        return np.array([factors.get(i, 1.0) for i in self.network.markets])
+    def _felt(self, view: View, which: int, demand: np.ndarray) -> np.ndarray:
+        """Return demand [S, T, M] times goodwill as it is now, less what campaigns have borrowed of it."""
+        network, demand = self.network, demand.copy()
+        numbers = {i: m for m, i in enumerate(network.markets)}
+        for i, factor in zip(network.remembered, view.goodwill[:, which], strict=True):
+            demand[..., numbers[i]] *= factor
+        due = iter(view.borrowed[:, which])
+        for i, periods in zip(network.promoting, network.borrowing, strict=True):
+            for k, units in enumerate([next(due) for _ in range(periods)][: demand.shape[1]]):
+                demand[:, k, numbers[i]] -= units
+        return np.maximum(0.0, demand)
 
     # --- from starts to actions ------------------------------------------------------------------------------------
 
     def _columns(self, view: View, which: int, start: np.ndarray, demand: np.ndarray) -> Mapping[str, np.ndarray]:
-        """Return quantity, threshold and gap of each source, [J], that make it start as planned."""
+        """Return quantity, threshold and gap of each source, [J], that make it start as planned; no campaigns."""
         network, sources = self.network, self.network.sources
         columns = {"quantity": np.zeros(len(sources)), "threshold": np.full(len(sources), -np.inf)}
-        columns["gap"] = np.zeros(len(sources))
+        columns |= {"gap": np.zeros(len(sources)), "promotion": np.zeros(len(network.promoting))}
         position = view.inventory_position[:, which].copy()
         stock = np.stack([view.on_hand[:, which], _by_stage(network, view.in_process[:, which])]).sum(axis=0)
         orders = np.zeros(len(sources))

@@ -58,10 +58,10 @@ STORE: dict[str, Any] = {
 
 def changed(good: dict[str, Any], changes: dict[str, Any]) -> Network:
     """Return a network with some places changed, keys joined by dots."""
-    mapping = copy.deepcopy(good)
+    mapping: Any = copy.deepcopy(good)
     for place, value in changes.items():
         *above, last = place.split(".")
-        node = mapping
+        node: Any = mapping
         for key in above:
             node = node[int(key)] if key.isdigit() else node[key]
         node[last] = value
@@ -120,12 +120,34 @@ def test_what_nothing_limits_is_infinite():
     assert bound(network, 0, 2)["profit"].tolist() == [np.inf, np.inf]
 
 
+def test_a_bound_knows_of_no_campaigns():
+    promoting = changed(STORE, {"stages.store.market.promotion": {"cost": 1, "lift": 0.5}})
+    with pytest.raises(InputError, match=r"^stages.store.market.promotion: lifts demand, .* leave it out"):
+        bound(promoting, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"measure": "fill_rate"}, "measure: 'fill_rate' is unknown; valid: profit, cost, discounted_profit"),
+        ({"episodes": 0}, "episodes: 0 is out of range; give a whole number of at least 1"),
+        ({"seed": -1}, "seed: -1 is out of range"),
+        ({"periods": 2.5}, "periods: 2.5 is not whole"),
+    ],
+)
+def test_what_a_bound_cannot_use_is_told(arguments, message):
+    with pytest.raises(InputError, match=message):
+        bound(Network.from_dict(STORE), **{"seed": 0, "episodes": 1, **arguments})
+
+
 # --- bounds ----------------------------------------------------------------------------------------------------------
 
 
 @hunt(120)
 @given(networks(), st.sampled_from(MEASURES), st.sampled_from(["random", "base_stock", "dlp_shrinking"]), st.data())
 def test_no_policy_beats_the_bound(mapping, measure, policy, data):
+    for stage in mapping["stages"].values():
+        stage.get("market", {}).pop("promotion", None)
     mapping |= {"horizon": data.draw(st.integers(1, 9)), "discount": data.draw(st.sampled_from([1, 0.9]))}
     mapping["warm_up"] = data.draw(st.integers(0, mapping["horizon"] - 1))
     network = Network.from_dict(mapping)
