@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 
 import numpy as np
 
@@ -60,13 +61,14 @@ class CompiledWorld:
         self._seen: np.ndarray | None = None
         self._told: np.ndarray | None = None
         self._told_rows = len(accounting.told_names(network))
-        self._dimensions, self._discount = len(vectors.seen), float(network.discount)
+        self._seen_shape = (len(vectors.seen), batch)
         lanes = min(batch, kernel.LANES)
         blocks = -(-batch // lanes)
         self._rows = np.zeros((blocks, self._first[kernel.ROWS], lanes), self._dtype)
         self._work = np.zeros((self._first[kernel.WORK_ROWS], lanes), self._dtype)
         self._totals = np.zeros((blocks, sum(rows for rows, _ in self._total_rows.values()), lanes))
-        self._batch_arrays = (self._rows, self._totals, self._work, self._clock)
+        own = (self._rows, self._totals, self._work, self._clock)
+        self._step = partial(kernel.step, *self._tables, *own, float(network.discount))
         self._initial = self._initial_rows()
         self.begin(np.ones(batch, dtype=bool))
 
@@ -96,30 +98,28 @@ class CompiledWorld:
 
     def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
         """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
-        paid = np.empty(self.batch)
-        seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
+        seen = np.empty(self._seen_shape, np.float32)
         # Who asked what the last period told will ask again; for others, telling would cost as much as the period.
-        told = np.empty((self._told_rows, 0 if self._told is None else self.batch))
-        refused = kernel.step(
-            *self._tables, *self._batch_arrays, traces.table, vectors, self._discount, paid, seen, told
-        )
+        asked = self._told is not None
+        told = np.empty((1 + self._told_rows if asked else 1, self.batch))  # rewards, then what is told
+        refused = self._step(traces.table, vectors, seen, told)
         if refused != -1:
             self._refuse(vectors, refused)
-        self._seen, self._told = seen, told if told.size else None
-        return paid
+        self._seen, self._told = seen, told[1:] if asked else None
+        return told[0]
 
     def play(self, rules: Rules, traces: Traces) -> None:
         """Run the episodes of the traces from their start to their end under a policy of rules."""
         kernel.play(
             self._tables.ints, self._tables.rates, self._rows, self._totals, self._work, self._clock, traces.table,
-            rules.released, rules.levels, self._discount,
+            rules.released, rules.levels, float(self.network.discount),
         )  # fmt: skip
         self._seen, self._told = None, None
 
     def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
         """Return the observations of now, [B, D] float32."""
         if self._seen is None:
-            self._seen = np.empty((self._dimensions, self.batch), dtype=np.float32)
+            self._seen = np.empty(self._seen_shape, np.float32)
             kernel.observe(*self._tables, self._rows, self._work, self._clock, traces.table, self._seen)
         return self._seen.T
 

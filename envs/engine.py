@@ -118,7 +118,7 @@ class Engine:
             Before `reset`, in an environment whose episode has ended, or for a vector that cannot be used.
         """
         traces = self._episodes
-        vectors = np.ascontiguousarray(vectors, dtype=np.float64)
+        vectors = np.asarray(vectors, np.float64, order="C")
         self._examine_shape("action", vectors)
         paid = self._world.step(vectors, traces)
         if self._reports:

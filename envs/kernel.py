@@ -1319,7 +1319,7 @@ def add(rows, total, rate, units):
 
 
 @entry_point
-def step(ints, rates, scales, rows, totals, work, clock, outside, actions, discount, paid, seen, told):
+def step(ints, rates, scales, rows, totals, work, clock, discount, outside, actions, seen, told):
     """Run one period in every environment.
 
     Parameters
@@ -1334,18 +1334,17 @@ def step(ints, rates, scales, rows, totals, work, clock, outside, actions, disco
         Scratch.
     clock : ndarray of int64 [B]
         The period each environment is in; moved on.
+    discount : float
+        Weight of a period's profit against the one before.
     outside : ndarray of float64 [T, X, B]
         Traces of the episodes, `Traces.table`.
     actions : ndarray of float64 [B, K]
         The agent's vectors.
-    discount : float
-        Weight of a period's profit against the one before.
-    paid : ndarray of float64 [B]
-        Receives the rewards.
     seen : ndarray of float32 [D, B]
         Receives the observations at the start of the next period.
-    told : ndarray of float64 [terms + 1 + ratios, B], or nothing
-        Receives the period's cost by term and revenue, and the ratios of the episode so far, where they are wanted.
+    told : ndarray of float64 [1, B] or [1 + terms + 1 + ratios, B]
+        Receives the rewards; and, where they are wanted, the period's cost by term and revenue, and the ratios of the
+        episode so far.
 
     Returns
     -------
@@ -1365,12 +1364,12 @@ def step(ints, rates, scales, rows, totals, work, clock, outside, actions, disco
         fill_action(ints, scales, work, actions[first:last])
         period(ints, rates, own, work, now, outside.shape[0])
         tally(ints, rates, own, work, sums, now, discount)
-        pay(ints, scales, own, paid[first:last])
+        pay(ints, scales, own, told[0, first:last])
         for e in range(now.size):
             now[e] += 1
         look(ints, rates, scales, own, work, now, outside, seen, first)
-        if told.size:
-            tell(ints, scales, own, sums, told, first)
+        if told.shape[0] > 1:
+            tell(ints, scales, own, sums, told[1:], first)
     return -1
 
 
@@ -1420,13 +1419,19 @@ def play(ints, rates, rows, totals, work, clock, outside, released, levels, disc
     levels : ndarray of float64 [2, K]
         Of each entry: the position at or below which a quantity is released, and the level.
     """
-    lanes = rows.shape[2]
+    lanes, some = rows.shape[2], 0
+    for k in range(ints[K]):
+        row, some = ints[ints[ENTRIES] + 2 * k], some + released[k]
+        for e in range(lanes):
+            work[row, e] = levels[1, k]
+        round_row(ints, work, row)
     for block in range(rows.shape[0]):
         first = block * lanes
         now, own, sums = clock[first : min(first + lanes, clock.size)], rows[block], totals[block]
         for _ in range(outside.shape[0]):
             fill_outside(ints, rates, own, work, now, outside, first)
-            fill_rules(ints, rates, own, work, released, levels)
+            if some:
+                release(ints, rates, own, work, released, levels)
             period(ints, rates, own, work, now, outside.shape[0])
             tally(ints, rates, own, work, sums, now, discount)
             for e in range(now.size):
@@ -1434,31 +1439,26 @@ def play(ints, rates, rows, totals, work, clock, outside, released, levels, disc
 
 
 @compiled
-def fill_rules(ints, rates, rows, work, released, levels):
-    """Put what the rules set into the block; the second source of a stage counts what the first releases."""
+def release(ints, rates, rows, work, released, levels):
+    """Put the quantities that rules release into the block; the second source of a stage counts what the first does."""
     lanes, tolerance, position, zero = rows.shape[1], rates[0], ints[SCRATCH] + 3, rows.dtype.type(0)
+    inventory_positions(ints, rates, rows, work)
     for k in range(ints[K]):
-        if released[k]:
-            inventory_positions(ints, rates, rows, work)
-            break
-    for k in range(ints[K]):
+        if not released[k]:
+            continue
         row, level, reorder = ints[ints[ENTRIES] + 2 * k], rows.dtype.type(levels[1, k]), rows.dtype.type(levels[0, k])
-        if released[k]:
-            j = row - ints[QUANTITY]
-            i = source(ints, j, STAGE)
-            here = ints[POSITION] + i
-            if source(ints, j, BASIS) == INSTALLATION:
-                for e in range(lanes):
-                    work[position, e] = work[here, e]
-            else:
-                find_basis(ints, rates, rows, work, i, j, position)
+        j = row - ints[QUANTITY]
+        i = source(ints, j, STAGE)
+        here = ints[POSITION] + i
+        if source(ints, j, BASIS) == INSTALLATION:
             for e in range(lanes):
-                lift = level - work[position, e]
-                work[row, e] = max(lift, zero) if work[position, e] <= reorder + tolerance else zero
-                work[here, e] += work[row, e]
+                work[position, e] = work[here, e]
         else:
-            for e in range(lanes):
-                work[row, e] = level
+            find_basis(ints, rates, rows, work, i, j, position)
+        for e in range(lanes):
+            lift = level - work[position, e]
+            work[row, e] = max(lift, zero) if work[position, e] <= reorder + tolerance else zero
+            work[here, e] += work[row, e]
         round_row(ints, work, row)
 
 
