@@ -13,13 +13,13 @@ from pushpull.envs.simulate import simulate
 __all__ = ["History", "InputError", "Network", "boards", "load_network", "network_names", "replay", "simulate"]
 
 if "PushPull-v0" not in gymnasium.registry:
+    # The engine refuses a step before reset and an action that does not fit, in words; twice would cost 4% a step.
+    _UNWRAPPED = {"order_enforce": False, "disable_env_checker": True}
     gymnasium.register(
         "PushPull-v0",
         entry_point="pushpull.envs.gym_env:PushPullEnv",
         vector_entry_point="pushpull.envs.vector_env:PushPullVectorEnv",
-        # The engine refuses a step before reset and an action that does not fit, in words; twice would cost 4% a step.
-        order_enforce=False,
-        disable_env_checker=True,
+        **_UNWRAPPED,
     )
     for _board in BOARDS:
         gymnasium.register(
@@ -27,4 +27,5 @@ if "PushPull-v0" not in gymnasium.registry:
             entry_point="pushpull.envs.gym_env:board_env",
             vector_entry_point="pushpull.envs.vector_env:board_vector_env",
             kwargs={"board": _board},
+            **_UNWRAPPED,
         )

@@ -25,6 +25,9 @@ LANES = 128
 entry_point = njit(cache=True, nogil=True, error_model="numpy")
 _INTERNAL: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # called by compiled code only: compiles faster
 compiled: Any = njit(nogil=True, error_model="numpy", **_INTERNAL)
+# For a lone environment a call costs more than the loop of one turn in it: functions that are called often, or from one
+# place, are spliced into their callers. Of the others that would double the time to compile.
+spliced: Any = njit(nogil=True, error_model="numpy", forceinline=True, **_INTERNAL)
 
 
 def values(plain: Iterable[int]) -> Any:
@@ -600,7 +603,7 @@ def push(ints, rates, rows, work, clock, received):
                     rows[pending, e] = rows[shortfall, e]
 
 
-@compiled
+@spliced
 def ask(ints, rates, rows, work):
     """Customer demand becomes owed."""
     for m in range(ints[M]):
@@ -660,7 +663,7 @@ def pull(ints, rates, rows, work, clock):
                 trigger(ints, rates, rows, work, clock, i, j)
 
 
-@compiled
+@spliced
 def trigger(ints, rates, rows, work, clock, i, j):
     """Place source j's order and let all positions feel it."""
     lanes, zero, tolerance = rows.shape[1], rows.dtype.type(0), rates[0]
@@ -688,7 +691,7 @@ def trigger(ints, rates, rows, work, clock, i, j):
             work[supplier, e] -= per_unit * work[order, e]
 
 
-@compiled
+@spliced
 def find_order(ints, rates, rows, work, i, j, order):
     """Apply the lot rule to the distance between threshold and position, then the caps."""
     lanes, zero, tolerance = rows.shape[1], rows.dtype.type(0), rates[0]
@@ -753,7 +756,7 @@ def count_orders(ints, rates, work, j, distance):
         work[distance, e] += work[total, e]
 
 
-@compiled
+@spliced
 def inventory_positions(ints, rates, rows, work):
     """What a stage has and has coming, less what it owes to customers and downstream sources."""
     lanes, coming = rows.shape[1], ints[SCRATCH]
@@ -777,7 +780,7 @@ def inventory_positions(ints, rates, rows, work):
                 work[supplier, e] -= per_unit * rows[pending, e]
 
 
-@compiled
+@spliced
 def sum_pipeline(ints, rows, j, out, total):
     """Units in source j's pipeline, into row `total` of the matrix `out`."""
     first = source(ints, j, PIPELINE_ROW)
@@ -838,7 +841,7 @@ def cards_left(ints, rates, rows, work, j, out):
         work[out, e] = limit - work[out, e]
 
 
-@compiled
+@spliced
 def when_acting(ints, work, clock, j, out, units):
     """Keep units, a row of the matrix `out`, only in review periods and while orders get through."""
     every, offset = source(ints, j, REVIEW_PERIOD), source(ints, j, REVIEW_OFFSET)
@@ -1199,7 +1202,7 @@ def write_off(ints, rates, rows, work):
                     left -= kept
 
 
-@compiled
+@spliced
 def advance(ints, rows, work):
     """Tell what is in process, then move the pipelines one period on, unless their transit is disrupted."""
     for j in range(ints[J]):
@@ -1221,7 +1224,7 @@ def advance(ints, rows, work):
             shift(rows, first + 1, last)
 
 
-@compiled
+@spliced
 def charge(ints, rates, rows, work, clock, periods):
     """Cost by term, in the order of `Network.cost_terms`, and revenue."""
     holding, pipeline, backorder, lost_sale, production, fixed, shortfall = range(7)
@@ -1304,7 +1307,7 @@ def charge_economies(ints, rates, rows, work, j):
             rows[loads, e] += cost * np.ceil((rows[started, e] - tolerance) / size)
 
 
-@compiled
+@spliced
 def add(rows, total, rate, units):
     """Add rate x units to a total; all are rows but the rate."""
     if rate != 0:
@@ -1495,7 +1498,7 @@ def fill_outside(ints, rates, rows, work, clock, outside, first):
                     work[foreseen, e] += needs * work[expected, e]
 
 
-@compiled
+@spliced
 def cut(outside, first, row, clock, out, to):
     """Put a row of the outside world, each environment's at its own period (the last beyond the end), in a row."""
     last, together = outside.shape[0] - 1, True
@@ -1524,7 +1527,7 @@ def fill_action(ints, scales, work, actions):
         round_row(ints, work, row)
 
 
-@compiled
+@spliced
 def round_row(ints, work, row):
     """Round what is asked for, in integer units; intensities are no units."""
     if ints[INTEGER] and row < ints[INTENSITY]:
@@ -1536,7 +1539,7 @@ def round_row(ints, work, row):
                 work[row, e] = np.rint(work[row, e])
 
 
-@compiled
+@spliced
 def pay(ints, scales, rows, paid):
     """Sum the weighted rows of the reward."""
     for e in range(paid.size):
@@ -1588,7 +1591,7 @@ def look(ints, rates, scales, rows, work, clock, outside, seen, first):
         show(work, shown, factor, low, high, entry)
 
 
-@compiled
+@spliced
 def show(rows, row, factor, low, high, entry):
     """Write one entry of the observations: a row in its scale, within its bounds."""
     for e in range(entry.size):
@@ -1669,7 +1672,7 @@ def total_row(ints, field):
     return ints[ints[TOTALS] + field]
 
 
-@compiled
+@spliced
 def tally(ints, rates, rows, work, totals, clock, discount):
     """Add the period to the totals, as `accounting.add_period` does."""
     warm_up, profit = ints[WARM_UP], total_row(ints, T_DISCOUNTED_PROFIT)
@@ -1738,7 +1741,7 @@ def tally(ints, rates, rows, work, totals, clock, discount):
             totals[in_full, e] += asked & (rows[on_time, e] >= rows[demand, e])
 
 
-@compiled
+@spliced
 def follow_cycles(ints, rows, work, totals, clock):
     """Count replenishment cycles of stages that sell, and those without a stockout."""
     received, warm_up = ints[SCRATCH], ints[WARM_UP]
@@ -1822,7 +1825,7 @@ def follow_disruptions(ints, rates, rows, work, totals, clock):
         totals[last, e] = work[shortage, e]
 
 
-@compiled
+@spliced
 def sum_up(rows, row, totals, total, count, clock, warm_up, everywhere):
     """Add rows to totals in the environments past their warm-up."""
     for k in range(count):
@@ -1834,7 +1837,7 @@ def sum_up(rows, row, totals, total, count, clock, warm_up, everywhere):
                 totals[total + k, e] += rows[row + k, e] if clock[e] >= warm_up else 0.0
 
 
-@compiled
+@spliced
 def sum_squares(rows, row, totals, total, count, clock, warm_up, everywhere):
     """Add squares of rows to totals in the environments past their warm-up."""
     for k in range(count):

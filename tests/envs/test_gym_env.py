@@ -9,7 +9,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-import pushpull.envs  # noqa: F401  registers the id
+from pushpull.envs import InputError  # the import registers the id
 
 CHAIN = {
     "name": "two_stages",
@@ -67,6 +67,19 @@ def test_info_keys_are_the_same_at_reset_and_every_step():
         _, _, _, ended, later = env.step(env.action_space.sample())
         assert list(later) == list(info)
     assert all(isinstance(value, (int, float)) for value in later.values())
+
+
+def test_the_engine_itself_refuses_what_gymnasiums_wrappers_would():
+    env = make(render_mode="rgb_array")
+    for early in (lambda: env.step(np.zeros(2)), env.render):
+        with pytest.raises(InputError, match="not called yet; call reset"):
+            early()
+    env.reset(seed=0)
+    for misfit in (np.zeros(3), np.zeros((1, 2)), 0.0):
+        with pytest.raises(InputError, match=r"shape .* does not fit; give \[1, 2\]"):
+            env.step(misfit)
+    with pytest.raises(InputError, match="give a finite number"):
+        env.step(np.full(2, np.nan))
 
 
 def test_a_seed_repeats_its_world_and_other_resets_go_on():
