@@ -1,5 +1,7 @@
 """The world: push-pull networks, their dynamics, and the environments on them."""
 
+from typing import Any
+
 import gymnasium
 
 from pushpull.envs import boards
@@ -14,7 +16,7 @@ __all__ = ["History", "InputError", "Network", "boards", "load_network", "networ
 
 if "PushPull-v0" not in gymnasium.registry:
     # The engine refuses a step before reset and an action that does not fit, in words; twice would cost 4% a step.
-    _UNWRAPPED = {"order_enforce": False, "disable_env_checker": True}
+    _UNWRAPPED: dict[str, Any] = {"order_enforce": False, "disable_env_checker": True}
     gymnasium.register(
         "PushPull-v0",
         entry_point="pushpull.envs.gym_env:PushPullEnv",
