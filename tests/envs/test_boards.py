@@ -39,7 +39,7 @@ def rows_with(policy):
 
 def assert_costs(network, policy, reference, periods=PERIODS, printed=5e-5):
     """Play and compare; `printed` is what the digits of the reference leave open."""
-    episodes = periods // network.horizon
+    episodes = min(periods // network.horizon, 16_384)
     cost = simulate(network, policy, episodes, WORLD)["cost"]
     error = cost.std() / np.sqrt(episodes)
     assert error < 0.015 * reference
@@ -84,6 +84,36 @@ def test_echelon_base_stock_policies_cost_what_the_literature_says(board, row):
         {name: level for name, level in pushed.items() if name in names},
     )
     assert_costs(network, policy, own["cost"], printed=0.001)  # of a flat bottom, at levels on a grid
+
+
+class Kanban:
+    """Release what the buffer lacks to its level once the pull stage has taken its part."""
+
+    def __init__(self, network, buffer, finished):
+        self.capacities, self.levels = [source.capacity for source in network.sources], (buffer, finished)
+
+    def act(self, view):
+        (push, pull), (buffer, finished) = self.capacities, self.levels
+        there = view.on_hand[0] + view.pipeline[0][0]
+        position = view.on_hand[1] + view.in_process[1] - view.backorders[1]
+        taken = np.minimum(np.minimum(there, pull), np.maximum(finished - position, 0))
+        released = np.minimum(np.maximum(buffer - (there - taken), 0), push)
+        return np.stack([released, np.full_like(released, finished)], axis=1)
+
+
+@pytest.mark.parametrize(("board", "row"), [row for row in rows_with("kanban") if row.values[0] != "push_pull_tandem"])
+def test_kanban_between_two_stages_costs_what_dynamic_programming_says(board, row):
+    network, own = make_board(board, **row["parameters"]), row["kanban"]
+    assert_costs(network, Kanban(network, **own["levels"]), own["cost"], periods=PERIODS // 8)
+
+
+@pytest.mark.parametrize(("board", "row"), [row for row in rows_with("kanban") if row.values[0] == "push_pull_tandem"])
+def test_kanban_between_two_machines_costs_what_dynamic_programming_says(board, row):
+    settings, own = make_board(board, **row["parameters"]).to_dict(), row["kanban"]
+    settings["stages"]["buffer"]["sources"][0]["basis"] = "installation"
+    network = Network.from_dict(settings)
+    levels = {f"{stage}.push_quantity": level for stage, level in own["levels"].items()}
+    assert_costs(network, Rules(network, {}, levels), own["cost"])
 
 
 class DualIndex:
@@ -238,7 +268,7 @@ def test_the_published_cost_of_a_warehouse_with_backorders_comes_out():
     settings: dict[str, Any] = boards.owmr(1).to_dict() | {"decoupling_point": "supply"}
     settings["stages"]["warehouse"]["sources"][0]["basis"] = "echelon"
     network, (row, *_) = Network.from_dict(settings), references("owmr")["rows"]
-    levels = {"warehouse.pull_threshold": 50} | {f"retailer_{k}.pull_threshold": 10 for k in (1, 2, 3)}
+    levels = {"warehouse.pull_threshold": 49} | {f"retailer_{k}.pull_threshold": 10 for k in (1, 2, 3)}
     total = 100 * simulate(network, Rules(network, levels), 2000, WORLD)["cost"].mean()
     assert total == pytest.approx(row["echelon_base_stock_proportional"]["cost"], rel=0.01)
 
