@@ -94,14 +94,17 @@ def make_board(board: str, **parameters: Any) -> Network:
 
 def parameters_of(board: str) -> tuple[str, ...]:
     """Return the names of a board's parameters."""
-    if board not in BOARDS:
+    if str(board) not in BOARDS:
         raise InputError("board", f"{board!r} is unknown; {suggest(board, BOARDS)}")
     return tuple(inspect.signature(BOARDS[board]).parameters)
 
 
-def board_and_others(board: str, arguments: Mapping[str, Any]) -> tuple[Network, dict[str, Any]]:
-    """Return the network of a board, made with those arguments that are its parameters, and the other arguments."""
+def board_and_others(board: str, arguments: Mapping[str, Any], others: Sequence[str]) -> tuple[Network, dict[str, Any]]:
+    """Return the network of a board, made with those arguments that are its parameters, and those among `others`."""
     own = parameters_of(board)
+    for key in arguments:
+        if key not in own and key not in others:
+            raise InputError(f"{board_id(board)}.{key}", f"unknown argument; {suggest(key, (*own, *others))}")
     network = make_board(board, **{key: value for key, value in arguments.items() if key in own})
     return network, {key: value for key, value in arguments.items() if key not in own}
 

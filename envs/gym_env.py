@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -144,5 +145,9 @@ def spaces(task: Task) -> tuple[Box, Box]:
 
 def board_env(board: str, **arguments: Any) -> PushPullEnv:
     """Make the environment of a board from the board's parameters and the environment's, as its id does."""
-    network, others = board_and_others(board, arguments)
+    network, others = board_and_others(board, arguments, _arguments(PushPullEnv))
     return PushPullEnv(network, **others)
+
+
+def _arguments(environment: Any) -> list[str]:
+    return [name for name in inspect.signature(environment).parameters if name != "network"]

@@ -43,7 +43,11 @@ def load_network(network: str | Path | Mapping[str, Any] | Network) -> Network:
     if isinstance(network, Network):
         return network
     if isinstance(network, Mapping):
-        return make_board(**network) if "board" in network else Network.from_dict(network)
+        return (
+            make_board(**{str(key): value for key, value in network.items()})
+            if "board" in network
+            else Network.from_dict(network)
+        )
     if not isinstance(network, (str, Path)):
         raise InputError("network", f"{network!r} names no network; give a name, a path, a mapping or a Network")
     if Path(network).suffix in _SUFFIXES:

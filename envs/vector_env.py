@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -93,5 +94,6 @@ class PushPullVectorEnv(VectorEnv):
 
 def board_vector_env(board: str, num_envs: int = 1, **arguments: Any) -> PushPullVectorEnv:
     """Make the vector environment of a board from the board's parameters and the environment's, as its id does."""
-    network, others = board_and_others(board, arguments)
+    names = [name for name in inspect.signature(Task).parameters if name not in ("network", "num_envs")]
+    network, others = board_and_others(board, arguments, ["render_mode", *names])
     return PushPullVectorEnv(num_envs, network=network, **others)

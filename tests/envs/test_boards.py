@@ -321,6 +321,14 @@ def test_an_id_takes_parameters_of_the_board_beside_those_of_the_environment():
     assert [env.step([12])[3] for _ in range(107)] == [False] * 106 + [True]
 
 
+def test_an_id_refuses_an_argument_that_is_nobodys():
+    for make in (gymnasium.make, gymnasium.make_vec):
+        with pytest.raises(InputError) as caught:
+            make("PushPull/LostSales-v0", leadtime=2)
+        assert "PushPull/LostSales-v0.leadtime: unknown argument; did you mean 'lead_time'" in str(caught.value)
+        assert "reward" in str(caught.value)
+
+
 @pytest.mark.parametrize(("board", "row"), ROWS)
 def test_references_name_parameters_of_their_board(board, row):
     assert make_board(board, **row["parameters"]).markets
@@ -390,5 +398,9 @@ def test_every_board_has_a_row_of_bad_input():
 def test_an_unknown_board_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="board: 'lostsales' is unknown; did you mean 'lost_sales'"):
         load_network({"board": "lostsales"})
+    with pytest.raises(InputError, match=r"board: \['serial3'\] is unknown"):
+        load_network({"board": ["serial3"]})
+    with pytest.raises(InputError, match=r"serial3\.4: unknown parameter; valid: demand"):
+        load_network({"board": "serial3", "4": 5})
     with pytest.raises(InputError, match="'serial5' is not in the library; did you mean 'serial"):
         load_network("serial5")
