@@ -282,6 +282,18 @@ def test_a_stationary_variant_has_no_end_to_run_dry_before(board):
     assert network.stages == make_board(board).stages
 
 
+def test_never_replenishing_pays_where_the_world_ends_and_not_where_it_goes_on():
+    levels = {"retailer.push_quantity": 94, "distributor.push_quantity": 213, "manufacturer.push_quantity": 0}
+    profits = []
+    for stationary in (False, True):
+        settings: dict[str, Any] = boards.or_gym_inventory(stationary=stationary).to_dict()
+        for stage in settings["stages"].values():
+            stage["sources"][0]["basis"] = "echelon"
+        network = Network.from_dict(settings)
+        profits.append(simulate(network, Rules(network, {}, levels), 100, WORLD)["profit"].mean())
+    assert profits[0] > 0 > profits[1]
+
+
 # --- doors ------------------------------------------------------------------------------------------------------------
 
 
