@@ -123,9 +123,9 @@ def arrival(network: Network, j: int) -> int:
 
 
 def regular_sources(network: Network) -> list[int]:
-    """Return the cheapest source of each stage, the faster one of equals, [N]."""
-    landed = network.landed_costs
-    return [min(own, key=lambda j: (landed[j], arrival(network, j), j)) for own in network.sources_of]
+    """Return the cheapest source of each stage, the faster one of equals, [N]; one that is mostly open, if any is."""
+    landed, mostly_closed = network.landed_costs, network.open_shares < 0.5
+    return [min(own, key=lambda j: (mostly_closed[j], landed[j], arrival(network, j), j)) for own in network.sources_of]
 
 
 def claim_order(network: Network, i: int) -> list[int]:

@@ -319,7 +319,7 @@ def mean_releases(network: Network) -> np.ndarray:
         for j in sorted(own, key=lambda j: (landed[j], j)):
             source = network.sources[j]
             releases[j] = min(left * source.review_period, source.capacity)
-            left -= releases[j] / source.review_period
+            left -= network.open_shares[j] * releases[j] / source.review_period
     return releases
 
 

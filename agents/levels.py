@@ -236,7 +236,8 @@ def with_delays(chain: Chain, j: int, level: float) -> float:
     if variance == 0:
         return level
     rate, per_period = chain.moments_per_period(j)
-    available = sum(capacity(chain, s) for s in network.sources_of[network.source_stage[j]])
+    open_share, own = network.open_shares, network.sources_of[network.source_stage[j]]
+    available = sum(open_share[s] * capacity(chain, s) for s in own if open_share[s])
     short_mean, short_variance = shortfall_moments(available - rate, per_period, network.horizon)
     adjust_time = lot.adjust_time if chain.modes[j] == "pull" else 1.0
     left_open = per_period * (adjust_time - 1) ** 2 / (2 * adjust_time - 1)

@@ -6,7 +6,8 @@ minus infinity until an order is due.
 
 Several sources of one stage claim its need one after the other, what arrives first before the rest, each up to its own
 level: the fast one what the others will not bring in its own, shorter time, the next what is left of theirs (the
-dual-index policy of Veeraraghavan & Scheller-Wolf 2008, Operations Research 56(4)). So nothing is ordered twice.
+dual-index policy of Veeraraghavan & Scheller-Wolf 2008, Operations Research 56(4)). So nothing is ordered twice. One
+that is closed for the period claims nothing; that a cheap one will close again makes nobody buy ahead.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Replenishment:
         self.network, self.levels = network, levels
         claims = [claim_order(network, i) for i in range(len(network.stages))]
         self._alternatives = [own for own in claims if len(own) > 1]
+        closing = [source.disruption is not None and source.disruption.closes for source in network.sources]
+        self._closing = [j for own in self._alternatives for j in own if closing[j]]
         self._counted = [stages_counted(network, j, basis) for j, basis in enumerate(levels.basis)]
         self._stage = np.array(network.source_stage)
         self._echelon = np.array([basis == "echelon" for basis in levels.basis])[:, None]
@@ -44,9 +47,9 @@ class Replenishment:
         self._received = network.sequence.index("receive") < network.sequence.index("push")
         self._unseen = np.where(levels.after_demand, demand_rates(network)[self._stage], 0.0)[:, None]
         self._yield = np.array([source.mean_yield for source in network.sources])[:, None]
-        self._capacity = np.where(self._pushes[:, 0], [source.full_capacity for source in network.sources], np.inf)[
-            :, None
-        ]
+        sources = zip(network.sources, levels.modes, strict=True)
+        most = [source.full_capacity if mode == "push" else source.max_order for source, mode in sources]
+        self._capacity = np.array(most)[:, None]
         rules = [source.lot.rule for source in network.sources]
         gap = self._gap = levels.gap[:, None]
         own_lot = np.isin(rules, ("s_S", "r_nQ"))[:, None]
@@ -65,6 +68,8 @@ class Replenishment:
             late = self._claim(view, claims, need, planned)
             threshold = self._live(claims, threshold, planned, late)
         threshold = np.where(self._pushes | (self._withheld & (planned <= 0)), -np.inf, threshold)
+        for j in self._closing:
+            threshold[j] = np.where(view.available[j] > 0, threshold[j], -np.inf)
         return {
             "quantity": self._releases(view, np.where(self._pushes, planned, 0.0) / self._yield),
             "threshold": threshold,
@@ -79,7 +84,7 @@ class Replenishment:
     # --- what each source should order now ------------------------------------------------------------------------
 
     def _planned(self, view: View, j: int | slice, need: np.ndarray) -> np.ndarray:
-        """Return what sources order for a need: nothing above the reorder point, no more than capacity."""
+        """Return what sources order for a need: nothing above the reorder point, no more than they can."""
         planned = np.where(need >= self._gap[j], np.maximum(0.0, need), 0.0)
         return np.minimum(planned, np.maximum(0.0, self._capacity[j] - view.pending[j]))
 
@@ -89,6 +94,8 @@ class Replenishment:
         claimed = 0.0
         for rank, j in enumerate(claims):
             planned[j] = self._planned(view, j, need[j] + late[rank] - claimed)
+            if j in self._closing:
+                planned[j] = np.where(view.available[j] > 0, planned[j], 0.0)
             claimed = claimed + planned[j]
         return late
 

@@ -32,19 +32,20 @@ def demand_deviations(network: Network) -> np.ndarray:
 def even_releases(network: Network) -> np.ndarray:
     """Return units per review that meet the rates, [J]: from all sources of a stage alike, as far as each can.
 
-    Sources that only pull release nothing. Where capacities do not suffice, each source is given its even share.
+    Sources that only pull release nothing, those that are closed now and then release in the other periods. Where
+    capacities do not suffice, each source is given its even share.
     """
-    rates, releases = demand_rates(network), np.zeros(len(network.sources))
+    rates, releases, open_share = demand_rates(network), np.zeros(len(network.sources)), network.open_shares
     for i, own in enumerate(network.sources_of):
         sources = network.sources
         able = {j: sources[j].full_capacity * sources[j].mean_yield / sources[j].review_period for j in own}
-        pushing = sorted((j for j in own if network.modes[j] != "pull"), key=able.__getitem__)
-        left, enough = float(rates[i]), sum(able[j] for j in pushing) >= rates[i]
+        pushing = sorted((j for j in own if network.modes[j] != "pull" and open_share[j] > 0), key=able.__getitem__)
+        left, enough = float(rates[i]), sum(able[j] * open_share[j] for j in pushing) >= rates[i]
         for k, j in enumerate(pushing):
-            share = left / (len(pushing) - k)
-            share = min(share, able[j]) if enough else share
-            releases[j] = share * sources[j].review_period / sources[j].mean_yield
-            left -= share
+            even = left / sum(open_share[pushing[k:]])
+            even = min(even, able[j]) if enough else even
+            releases[j] = even * sources[j].review_period / sources[j].mean_yield
+            left -= even * open_share[j]
     return releases
 
 

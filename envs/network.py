@@ -152,6 +152,20 @@ class Disruption(Settings):
         """Whether these settings say when it happens."""
         return self.fail is not None or self.schedule is not None
 
+    @property
+    def closes(self) -> bool:
+        """Whether nothing is started, or ordered, while it is down."""
+        return self.happens and self.affects in ("start", "order") and self.severity == 1
+
+    def open_share(self, periods: int) -> float:
+        """Share of `periods` in which it does not close the source, on average."""
+        if not self.closes:
+            return 1.0
+        if self.schedule is not None:
+            return 1 - sum(max(0, min(last + 1, periods) - first) for first, last in self.schedule) / periods
+        assert self.fail is not None and self.repair is not None
+        return self.repair / (self.fail + self.repair)
+
 
 @dataclass(frozen=True)
 class Spikes(Settings):
@@ -1497,6 +1511,13 @@ class Network(Settings):
             bool(self.disrupted_sources)
             or any(source.capacity_share is not None for source in self.sources)
             or bool(self.race is not None and self.race.sources)
+        )
+
+    @cached_property
+    def open_shares(self) -> np.ndarray:
+        """Share of the horizon's periods in which each source can start, or take orders, at all, [J], on average."""
+        return np.array(
+            [source.disruption.open_share(self.horizon) if source.disruption else 1.0 for source in self.sources]
         )
 
     @cached_property
