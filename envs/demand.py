@@ -163,6 +163,11 @@ def laws(demand: Demand, units: str, periods: int) -> list[Law]:
     return [by_factor[factor] for factor in factors]
 
 
+def pmf(law: Law, step: float = 1.0) -> np.ndarray:
+    """Return the probabilities of 0, step, 2 step, ... [D + 1]: whole demand as it is, other demand at the nearest."""
+    return _cells(law, np.arange(float(np.ceil(law.quantile(_LAST) / step)) + 1), step)
+
+
 def lead_time_quantile(demand: Demand, units: str, periods: int, share: float, start: int = 0) -> float:
     """Return the smallest level that covers demand summed over a lead time with probability `share`.
 
