@@ -9,6 +9,7 @@ class                        looks like                                         
 lost sales                   one stage, one source, demand that finds no stock is lost  `lost_sales`
 dual sourcing                one stage, two sources, backorders                         `dual_sourcing`
 fixed costs and lots         one stage, one source with fixed cost or lot, backorders   `single_stage`
+tandem queue                 two stages in a row, whose machines and customers race      `tandem_queue`
 push-pull line               two stages in a row, capacities or a season, backorders    `push_pull_line`
 serial system, newsvendor    stages in a row, no capacities, backorders                 `serial_systems`
 ============================ ========================================================== ==============================
@@ -27,6 +28,7 @@ from pushpull.agents.push_pull_line import solve_push_pull_line
 from pushpull.agents.serial_systems import solve_serial_system
 from pushpull.agents.single_stage import solve_single_stage
 from pushpull.agents.solution import Solution
+from pushpull.agents.tandem_queue import solve_tandem_queue
 from pushpull.envs.checks import InputError
 from pushpull.envs.network import Network
 
@@ -92,6 +94,7 @@ CLASSES = (
     Solvable(
         "fixed costs and lots", lambda network: _is_one_stage(network, 1) and _has_lots(network), solve_single_stage
     ),
+    Solvable("tandem queue", lambda network: network.race is not None, solve_tandem_queue),
     Solvable("push-pull line", lambda network: len(network.stages) == 2 and _is_limited(network), solve_push_pull_line),
     Solvable("serial system", lambda network: True, solve_serial_system),
 )

@@ -63,7 +63,7 @@ def solve_push_pull_line(network: Network) -> Solution:
     for i in (supplier, shop):
         source = network.sources[network.sources_of[i][0]]
         limits.append(min(source.capacity, source.max_order))
-        if np.floor(limits[-1]) <= mean:
+        if np.floor(limits[-1]) <= mean * (1 + _MOVE):
             raise InputError(
                 f"stages.{network.stage_names[i]}.sources[0].capacity",
                 f"{limits[-1]:g} does not exceed mean demand {mean:g}, so backorders grow for ever; give more",

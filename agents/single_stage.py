@@ -6,9 +6,9 @@ With G(y) the cost of the period in which an order placed at position y can be u
     (r, nQ)  c = (K E min(D, Q) + sum_{r < y <= r + Q} G(y)) / Q
 
 (Zheng & Federgruen 1991, Operations Research 39(4); Veinott 1965, Management Science 11(8)). An (s, S) policy is
-optimal among all (Scarf 1960), an (r, nQ) policy among those that order whole lots without a fixed cost. `best_reorder_levels` and
-`best_lot` find the best parameters by the algorithms of Zheng & Federgruen (1991) and Federgruen & Zheng (1992,
-Operations Research 40(4)), which need G to have one valley.
+optimal among all (Scarf 1960), an (r, nQ) policy among those that order whole lots without a fixed cost.
+`best_reorder_levels` and `best_lot` find the best parameters by the algorithms of Zheng & Federgruen (1991) and of
+Federgruen & Zheng (1992, Operations Research 40(4)), which need G to have one valley.
 """
 
 from __future__ import annotations

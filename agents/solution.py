@@ -14,7 +14,7 @@ import numpy as np
 
 from pushpull.envs.checks import InputError, Settings
 from pushpull.envs.demand import Law, laws
-from pushpull.envs.network import DEMAND_KINDS, Network
+from pushpull.envs.network import DEMAND_KINDS, Demand, Network
 from pushpull.envs.observations import View
 
 
@@ -61,15 +61,17 @@ _MARKET = {
 }  # fmt: skip
 
 
-def only(network: Network, source: Collection[str] = (), demand: Collection[str] = ()) -> None:
-    """Refuse a network that states more than what every solver knows and these keys of sources and of demand.
+def only(
+    network: Network, source: Collection[str] = (), demand: Collection[str] = (), beside: Collection[str] = ()
+) -> None:
+    """Refuse what is beyond every solver, but for these keys of sources, of demand and of the network (`beside`).
 
     Raises
     ------
     InputError
         For a key that is not solved, a mixed source, a random lead time, or demand that is not drawn anew.
     """
-    _refuse("", network, _NETWORK)
+    _refuse("", network, {*_NETWORK, *beside})
     for j, (settings, name) in enumerate(zip(network.sources, network.source_names, strict=True)):
         i = network.source_stage[j]
         where = f"stages.{network.stage_names[i]}.sources[{network.sources_of[i].index(j)}]"
@@ -78,14 +80,14 @@ def only(network: Network, source: Collection[str] = (), demand: Collection[str]
             raise InputError(f"{where}.mode", f"{name!r} is mixed; decouple it: mode: push or pull")
         if settings.lead_time_law is not None:
             raise InputError(f"{where}.lead_time", "is random; give a whole number of periods")
-    for name, stage in network.stages.items():
+    for i, (name, stage) in enumerate(network.stages.items()):
         _refuse(f"stages.{name}.", stage, _STAGE)
         if stage.market is not None:
             where = f"stages.{name}.market"
             _refuse(f"{where}.", stage.market, _MARKET)
-            law = stage.market.demand
-            if law is None or not law.is_drawn_anew or law.kind == "bass":
-                kind = "missing" if law is None else f"of kind {law.kind}, or with a memory"
+            law = network.market_demands[i]
+            if not isinstance(law, Demand) or not law.is_drawn_anew or law.kind == "bass":
+                kind = f"of kind {law.kind}, or with a memory" if isinstance(law, Demand) else "missing"
                 raise InputError(f"{where}.demand", f"is {kind}; solvers need a law that every period is drawn from")
             _refuse(f"{where}.demand.", law, {"kind", *DEMAND_KINDS[law.kind], *demand})
 
@@ -99,9 +101,9 @@ def _refuse(where: str, settings: Settings, known: Collection[str]) -> None:
 
 def demand_law(network: Network) -> Law:
     """Return the law of a period's demand at the only market."""
-    (market,) = network.markets.values()
-    assert market.demand is not None
-    return laws(market.demand, network.units, 1)[0]
+    (demand,) = network.market_demands.values()
+    assert isinstance(demand, Demand)  # others are refused
+    return laws(demand, network.units, 1)[0]
 
 
 def whole_demand(network: Network, law: Law) -> None:

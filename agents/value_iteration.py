@@ -1,8 +1,8 @@
 """Relative value iteration with proven bounds, and the compiled sweeps of four inventory systems.
 
 `relative_value_iteration` repeats h <- T h - (T h)(0), T being the best of one period's cost plus what follows. In
-every iteration the optimal average cost lies between the least and the greatest entry of T h - h (Odoni 1969, Operations
-Research 17(5); MacQueen 1966, Journal of Mathematical Analysis and Applications 14), so a cost comes with its error.
+every iteration the optimal average cost lies between the least and the greatest entry of T h - h (MacQueen 1966,
+Journal of Mathematical Analysis and Applications 14; Odoni 1969, Operations Research 17(5)): a cost has its error.
 
 A sweep is T for one system: it fills `new` from `values` and notes the decisions. Where a value function is L-natural
 convex the best order is found by walking downhill from the one of the neighbouring state. A state space is cut at a
@@ -43,7 +43,7 @@ def relative_value_iteration(
     values: np.ndarray,
     periods: int = 1,
     tolerance: float = 1e-6,
-    most: int = 100_000,
+    most: int = 30_000,
 ) -> Converged:
     """Repeat a sweep until its bounds on the average cost are close.
 
@@ -72,7 +72,10 @@ def relative_value_iteration(
         values = new - new[0]
         if high - low <= tolerance * max(1.0, abs(high)):
             return Converged((low + high) / 2, low, high, values, iteration)
-    raise ConvergenceError(f"bounds {low:g} and {high:g} after {most} iterations")
+    raise ConvergenceError(
+        f"the optimal cost lies between {low:g} and {high:g}, no closer after {most} iterations: there is too little "
+        "capacity to spare, or the best policy is periodic"
+    )
 
 
 @_compiled

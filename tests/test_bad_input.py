@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pushpull.agents.optimal import solve
 from pushpull.envs import InputError, Network, replay
+from pushpull.envs.boards import make_board
 
 GONE = object()
 
@@ -928,3 +930,163 @@ def test_a_smoothed_source_needs_a_declared_demand():
     with pytest.raises(InputError) as caught:
         replay(network, [[1]], [{"shop": 1}])
     assert_told(caught.value, "network.stages.shop.market.demand", ("missing", "smoothed", "state it"))
+
+
+# --- exact optima: solve ---------------------------------------------------------------------------------------------
+
+# One shop with backorders and two stages in a row, which are solved as they are.
+ONE_SHOP: dict[str, Any] = {
+    "decoupling_point": "supply",
+    "stages": {
+        "shop": {
+            "holding_cost": 1,
+            "sources": [{"lead_time": 2}],
+            "market": {"demand": {"kind": "poisson", "mean": 5}, "backorder_cost": 9},
+        }
+    },
+}
+A_LINE: dict[str, Any] = {
+    "decoupling_point": "supply",
+    "stages": {
+        "plant": {"holding_cost": 1, "sources": [{"lead_time": 2}]},
+        "shop": {
+            "holding_cost": 2,
+            "sources": [{"inputs": {"plant": 1}}],
+            "market": {"demand": {"kind": "poisson", "mean": 5}, "backorder_cost": 9},
+        },
+    },
+}
+A_QUEUE = make_board("push_pull_tandem").to_dict()
+OF_SHOP, OWN = "stages.shop.sources.0", "stages.shop.market"
+LOST = {f"{OWN}.stockout": "lost", "decoupling_point": "market"}
+FAST = [{"lead_time": 0, "unit_cost": 9}, {"lead_time": 2, "unit_cost": 5}]
+CAPPED = {"inputs": {"plant": 1}, "capacity": 6}
+
+SOLVED = [
+    # (what is broken, good example, changes by place, field of the error, words...)
+    # features and networks that no class knows
+    ("a yield", ONE_SHOP, {f"{OF_SHOP}.yield": 0.9}, "stages.shop.sources[0].yield", "beyond", "leave it out"),
+    ("a review period", ONE_SHOP, {f"{OF_SHOP}.review_period": 5}, "stages.shop.sources[0].review_period", "5"),
+    ("stock that spoils", ONE_SHOP, {"stages.shop.shelf_life": 3}, "stages.shop.shelf_life", "3 is beyond"),
+    ("patience", ONE_SHOP, {f"{OWN}.patience": 3}, "stages.shop.market.patience", "3 is beyond"),
+    ("an end of the world", ONE_SHOP, {"horizon_is_real": True}, "horizon_is_real", "True is beyond"),
+    ("a discount", ONE_SHOP, {"discount": 0.9}, "discount", "0.9 is beyond"),
+    ("late news", ONE_SHOP, {"information_delay": 1}, "information_delay", "1 is beyond"),
+    ("a mixed source", ONE_SHOP, {f"{OF_SHOP}.mode": "mixed"}, "stages.shop.sources[0].mode", "is mixed", "decouple"),
+    (
+        "a random lead time", ONE_SHOP, {f"{OF_SHOP}.lead_time": {"values": [1, 2]}},
+        "stages.shop.sources[0].lead_time", "is random", "give a whole number",
+    ),
+    ("no demand", ONE_SHOP, {f"{OWN}.demand": None}, "stages.shop.market.demand", "is missing", "a law"),
+    (
+        "demand that is known", ONE_SHOP, {f"{OWN}.demand": {"kind": "deterministic", "values": 5}},
+        "stages.shop.market.demand", "of kind deterministic",
+    ),
+    ("a trend", ONE_SHOP, {f"{OWN}.demand.trend": 0.1}, "stages.shop.market.demand.trend", "0.1 is beyond"),
+    ("a season of one shop", ONE_SHOP, {f"{OWN}.demand.season": [1, 2]}, "stages.shop.market.demand.season", "beyond"),
+    ("a capacity of one shop", ONE_SHOP, {f"{OF_SHOP}.capacity": 9}, "stages.shop.sources[0].capacity", "9 is beyond"),
+    # one stage
+    ("free stock", ONE_SHOP, {"stages.shop.holding_cost": 0}, "stages.shop.holding_cost", "no stock is too large"),
+    ("free waiting", ONE_SHOP, {f"{OWN}.backorder_cost": 0}, "stages.shop.market.backorder_cost", "no wait is too"),
+    ("some who wait", ONE_SHOP, {f"{OWN}.stockout": {"partial": 0.5}}, "stages.shop.market.stockout", "may be lost"),
+    ("lost after demand", ONE_SHOP, {f"{OWN}.stockout": "lost"}, "sequence", "'shop' pulls after demand", "or push"),
+    (
+        "a price of what may be lost", ONE_SHOP,
+        {**LOST, f"{OWN}.price": 3},
+        "stages.shop.market.price", "3 of sales", "add it to lost_sale_cost",
+    ),
+    (
+        "lost sales of litres", ONE_SHOP,
+        {"units": "real", **LOST, f"{OWN}.demand": {"kind": "gamma", "mean": 5, "sd": 2}},
+        "units", "parts of units", "use units: integer",
+    ),
+    (
+        "lost sales far away", ONE_SHOP,
+        {**LOST, f"{OWN}.lost_sale_cost": 9, f"{OF_SHOP}.lead_time": 12},
+        "lead_time", "12 with up to", "give a shorter lead time",
+    ),
+    (
+        "a capacity that lead time 0 meets", ONE_SHOP,
+        {**LOST, OF_SHOP: {"lead_time": 0, "capacity": 6}},
+        "stages.shop.sources[0].capacity", "6 cuts orders",
+    ),
+    (
+        "a fixed cost that a rule cannot spare", ONE_SHOP, {f"{OF_SHOP}.fixed_cost": 9}, "stages.shop.sources[0].lot",
+        "orders every period", "rule: s_S",
+    ),
+    (
+        "a smoothed rule", ONE_SHOP, {f"{OF_SHOP}.lot": {"rule": "smoothed"}}, "stages.shop.sources[0].lot.rule",
+        "'smoothed' is not solved",
+    ),
+    (
+        "one lot at most", ONE_SHOP, {f"{OF_SHOP}.lot": {"rule": "r_nQ", "Q": 4, "at_most_one": True}},
+        "stages.shop.sources[0].lot.at_most_one", "leave it out",
+    ),
+    (
+        "a fast source that is cheap", ONE_SHOP,
+        {"decoupling_point": "market", "stages.shop.sources": [{"lead_time": 0}, {"lead_time": 2, "unit_cost": 5}]},
+        "stages.shop.sources", "lead times 0 and 2 at costs 0 and 5", "make the faster one dearer",
+    ),
+    (
+        "a fast source with a capacity", ONE_SHOP,
+        {"decoupling_point": "market", "stages.shop.sources": [{**FAST[0], "capacity": 3}, FAST[1]]},
+        "stages.shop.sources[0].capacity", "of the faster source",
+    ),
+    # stages in a row
+    ("two users", A_LINE, {"stages.other": {"sources": [{"inputs": {"plant": 1}}]}}, "stages.plant", "2 users"),
+    ("a stage aside", A_LINE, {"stages.other": {"sources": [{}]}}, "stages.other", "supplies no market"),
+    ("two units for one", A_LINE, {f"{OF_SHOP}.inputs.plant": 2}, "stages.shop.sources[0].inputs", "2 units for one"),
+    (
+        "dear stock upstream", A_LINE, {"stages.plant.holding_cost": 3}, "stages.shop.holding_cost",
+        "2 is below that of its supplier, 3",
+    ),
+    (
+        "pull for push", A_LINE, {"stages.plant.sources.0.mode": "pull", f"{OF_SHOP}.mode": "push"},
+        "stages.plant.sources[0].mode", "pull, for a stage that pushes",
+    ),
+    ("cards", A_LINE, {f"{OF_SHOP}.basis": "physical"}, "stages.shop.sources[0].basis", "blind to orders"),
+    (
+        "orders that travel to echelons", A_LINE, {f"{OF_SHOP}.order_delay": 1, f"{OF_SHOP}.basis": "echelon"},
+        "stages.shop.sources[0].order_delay", "basis installation",
+    ),
+    # a line with capacities
+    ("a line that sees demand", A_LINE, {OF_SHOP: CAPPED}, "sequence", "'plant' pulls after", "or push"),
+    (
+        "a long lead time with a capacity", A_LINE, {OF_SHOP: CAPPED, "decoupling_point": "market"},
+        "stages.plant.sources[0].lead_time", "2 with a capacity", "give 1",
+    ),
+    (
+        "a capacity that does not suffice", A_LINE,
+        {OF_SHOP: {**CAPPED, "capacity": 5}, "stages.plant.sources.0.lead_time": 1, "decoupling_point": "market"},
+        "stages.shop.sources[0].capacity", "5 does not exceed mean demand 5", "give more",
+    ),
+    (
+        "releases before receipts with a capacity", A_LINE,
+        {OF_SHOP: CAPPED, "decoupling_point": "market", "sequence": ["push", "receive", "demand", "pull", "ship"]},
+        "sequence", "releases before receipts",
+    ),
+    # queues
+    ("a queue that pulls", A_QUEUE, {"decoupling_point": "supply"}, "stages.finished.sources[0].mode", "use push"),
+    (
+        "a machine of two", A_QUEUE, {"stages.buffer.sources.0.capacity": 2}, "stages.buffer.sources[0].lead_time",
+        "capacity 2 in a race", "give 0 and 1",
+    ),
+    ("a queue without end", A_QUEUE, {"race.markets.finished": 1}, "race.markets", "1 is not below the rates"),
+    (
+        "a machine that does not race", A_QUEUE, {"race.sources.buffer": GONE}, "race.sources", "'buffer' is not in it",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("good", "changes", "field", "words"), by_name([(n, g, c, f, w) for n, g, c, f, *w in SOLVED]))
+def test_what_is_not_solved_is_named(good, changes, field, words):
+    for place, value in changes.items():
+        good = broken(good, place, value)
+    with pytest.raises(InputError) as caught:
+        solve(Network.from_dict(good))
+    assert_told(caught.value, field, [*words, "solvable are lost sales, dual sourcing"])
+
+
+def test_the_examples_that_are_solved_are_good():
+    for good in ONE_SHOP, A_LINE, A_QUEUE:
+        assert solve(Network.from_dict(good)).cost > 0
