@@ -116,8 +116,8 @@ def _within(
     """Solve a queue whose buffer, backorders and finished stock do not exceed a size."""
     buffer, finished = np.arange(size[0] + 1)[:, None], np.arange(-size[1], size[2] + 1)[None]
     stock_cost = holding_costs[1] * np.maximum(finished[0], 0.0) + backorder_cost * np.maximum(-finished[0], 0.0)
-    rates = np.array([arrival_rate, *service_rates], dtype=float)
-    rates = rates / rates.sum()
+    total = arrival_rate + sum(service_rates)
+    chances = arrival_rate / total, service_rates[0] / total, service_rates[1] / total
     shape = (buffer.size, finished.size)
     works = np.zeros((2, *shape), dtype=np.bool_)
     for machine, rule in enumerate(rules or ()):
@@ -125,8 +125,9 @@ def _within(
 
     def sweep(values: np.ndarray) -> np.ndarray:
         new = np.empty(shape)
-        costs = (float(holding_costs[0]), stock_cost, rules is None)
-        tandem_sweep(*rates, *costs, values.reshape(shape), works[0], works[1], new)
+        best = rules is None
+        now = values.reshape(shape)
+        tandem_sweep(*chances, float(holding_costs[0]), stock_cost, best, now, works[0], works[1], new)
         return new.ravel()
 
     return relative_value_iteration(sweep, np.zeros(buffer.size * finished.size)), works, int(finished[0, 0])
