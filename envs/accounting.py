@@ -1,8 +1,9 @@
 """What a chain costs and how well it serves, from the flows of its periods.
 
 `costs` charges a period's flows by the network's cost terms; `cost` is their sum and profit is revenue less cost.
-`Totals` adds periods up, and `KPIS` holds every key performance indicator once, as a formula over totals; `RATIOS` of
-sums are also told while an episode runs, and `STAGE_KPIS` are those that every stage has for itself.
+`Totals` adds periods up, and every key performance indicator stands once as a formula over them: the `RATIOS` of two
+sums, and the other `FORMULAS`; `ONLY_WHERE` says which networks have it, and `Kpis` computes them. `STAGE_KPIS` are
+those that every stage has for itself.
 """
 
 from __future__ import annotations
@@ -207,17 +208,6 @@ class Ratio:
     markets: bool = False
     pushes: bool = False
 
-    def __call__(self, network: Network, totals: Totals) -> np.ndarray:
-        """Return the KPI of each environment, [B]."""
-        none = np.zeros_like(totals.periods)
-        part, whole = (
-            sum(
-                (weight * np.atleast_2d(getattr(totals, field))[rows].sum(axis=0) for field, rows, weight in side), none
-            )
-            for side in self.terms(network)
-        )
-        return _divide(part, whole, self.empty)
-
     def terms(self, network: Network) -> tuple[list[tuple[str, list[int], float]], ...]:
         """Return both sides as (field, its rows, weight)."""
         return tuple(
@@ -244,7 +234,7 @@ class Ratio:
         return len(network.markets) if self.markets and name == "periods" else 1
 
 
-def _divide(part: np.ndarray, whole: np.ndarray, empty: float) -> np.ndarray:
+def _divide(part: np.ndarray, whole: np.ndarray, empty: float | np.ndarray) -> np.ndarray:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), empty)
 
 
@@ -293,6 +283,7 @@ def _variance(total: np.ndarray, squares: np.ndarray, periods: np.ndarray) -> np
 
 
 PER_PERIOD = {"periods": 1.0}
+SHORTAGE_TERMS = ("backorder", "lost_sale", "shortfall")  # what the absence of stock costs, and not its ownership
 RATIOS: dict[str, Ratio] = {
     # money per period
     "cost": Ratio({"costs": 1}, PER_PERIOD),
@@ -317,8 +308,12 @@ RATIOS: dict[str, Ratio] = {
     "write_offs": Ratio({"written_off": 1}, PER_PERIOD),
     "changeovers": Ratio({"changeovers": 1}, PER_PERIOD),
     **{f"cost.{term}": Ratio({f"cost.{term}": 1}, PER_PERIOD) for term in COST_TERMS},
+    # all that is spent to get and to keep stock (Ellram 1995), money per period
+    "total_cost_of_ownership": Ratio(
+        {f"cost.{term}": 1 for term in COST_TERMS if term not in SHORTAGE_TERMS}, PER_PERIOD
+    ),
+    "cost_per_unit": Ratio({"costs": 1}, {"shipped": 1}, empty=np.nan),  # nothing shipped: no unit to speak of
 }
-SHORTAGE_TERMS = ("backorder", "lost_sale", "shortfall")  # what the absence of stock costs, and not its ownership
 
 
 def stage_stock(network: Network, totals: Totals) -> np.ndarray:
@@ -420,13 +415,7 @@ def _lead_time_moments(network: Network, totals: Totals) -> tuple[np.ndarray, np
     return mean, np.maximum(square - mean**2, 0.0)
 
 
-KPIS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
-    **RATIOS,
-    # all that is spent to get and to keep stock (Ellram 1995), money per period
-    "total_cost_of_ownership": Ratio(
-        {f"cost.{term}": 1 for term in COST_TERMS if term not in SHORTAGE_TERMS}, PER_PERIOD
-    ),
-    "cost_per_unit": Ratio({"costs": 1}, {"shipped": 1}, empty=np.nan),  # nothing shipped: no unit to speak of
+FORMULAS: dict[str, Callable[[Network, Totals], np.ndarray]] = {
     "stock_value": lambda network, totals: stage_stock_value(network, totals).sum(axis=0),
     "demand_cv": demand_cv,
     "bullwhip_ratio": bullwhip_ratio,
@@ -497,18 +486,49 @@ ONLY_WHERE: dict[str, Callable[[Network], bool]] = {
 }
 
 
-def ratios(network: Network) -> dict[str, Ratio]:
-    """Return the ratios of sums that a network has, by name."""
-    return {name: ratio for name, ratio in RATIOS.items() if name not in ONLY_WHERE or ONLY_WHERE[name](network)}
+class Kpis:
+    """Every KPI of a network from the totals of its episodes.
+
+    What the ratios add up is looked up once for the network, and added up for all of them together: a short episode
+    would else be quicker to play than to measure.
+    """
+
+    def __init__(self, network: Network):
+        def has(name: str) -> bool:
+            return name not in ONLY_WHERE or ONLY_WHERE[name](network)
+
+        self._network = network
+        self._formulas = {name: formula for name, formula in FORMULAS.items() if has(name)}
+        ratios = {name: ratio for name, ratio in RATIOS.items() if has(name)}
+        self.names = (*ratios, *self._formulas)
+        rows: list[int] = []
+        weights: list[float] = []
+        starts: list[int] = []
+        first = _first_totals(network)
+        for ratio in ratios.values():
+            for side in ratio.terms(network):
+                starts.append(len(rows))
+                rows.append(0)  # at weight 0, so that a side without terms is nothing
+                weights.append(0.0)
+                for field, own, weight in side:
+                    rows += [first[field] + row for row in own]
+                    weights += [weight] * len(own)
+        self._rows, self._weights, self._starts = np.array(rows), np.array(weights)[:, None], np.array(starts)
+        self._empty = np.array([ratio.empty for ratio in ratios.values()])[:, None]
+
+    def __call__(self, totals: Totals) -> dict[str, np.ndarray]:
+        """Return every KPI, [B] each."""
+        flat = np.concatenate([np.atleast_2d(sums) for sums in vars(totals).values()])
+        sums = np.add.reduceat(flat[self._rows] * self._weights, self._starts, axis=0)
+        ratios = _divide(sums[0::2], sums[1::2], self._empty)
+        formulas = [formula(self._network, totals) for formula in self._formulas.values()]
+        return dict(zip(self.names, (*ratios, *formulas), strict=True))
 
 
-def kpis(network: Network, totals: Totals) -> dict[str, np.ndarray]:
-    """Return every KPI of the network, [B] each."""
-    return {
-        name: formula(network, totals)
-        for name, formula in KPIS.items()
-        if name not in ONLY_WHERE or ONLY_WHERE[name](network)
-    }
+def _first_totals(network: Network) -> dict[str, int]:
+    """First row of each field of the totals when they are laid one below the other."""
+    counts = [len(np.atleast_2d(sums)) for sums in vars(no_totals(network, 1)).values()]
+    return dict(zip((item.name for item in fields(Totals)), np.cumsum([0, *counts]).tolist(), strict=False))
 
 
 def stage_kpis(network: Network, totals: Totals) -> dict[str, np.ndarray]:
@@ -568,11 +588,6 @@ def forecast_kpis(demand: np.ndarray, forecast: np.ndarray, counted: np.ndarray)
     return {name: formula(demand, forecast, counted[:, None]) for name, formula in FORECAST_KPIS.items()}
 
 
-def told_names(network: Network) -> tuple[str, ...]:
-    """Name what is told after every period: its money, and the ratios of the episode so far."""
-    return (*(f"period.cost.{term}" for term in network.cost_terms), "period.revenue", *ratios(network))
-
-
-def tell(network: Network, cost: Mapping[str, np.ndarray], earned: np.ndarray, totals: Totals) -> np.ndarray:
-    """Return what `told_names` names, [len(told_names), B]."""
-    return np.stack([*cost.values(), earned, *(ratio(network, totals) for ratio in ratios(network).values())])
+def money_names(network: Network) -> tuple[str, ...]:
+    """Name the money of a period: its cost by term, then its revenue."""
+    return (*(f"period.cost.{term}" for term in network.cost_terms), "period.revenue")

@@ -119,9 +119,9 @@ class ArrayWorld:
         self.revenue = accounting.revenue(self.network, flows, last)
 
     @property
-    def told(self) -> np.ndarray:
-        """What is told after every period, [len(told_names), B]."""
-        return accounting.tell(self.network, self.costs, self.revenue, self.totals)
+    def money(self) -> np.ndarray:
+        """The last period's cost by term, then its revenue, [terms + 1, B]."""
+        return np.stack([*self.costs.values(), self.revenue])
 
     @property
     def state(self) -> dynamics.State:

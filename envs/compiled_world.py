@@ -59,8 +59,6 @@ class CompiledWorld:
         vectors = _vectors(network, self._first, self._total_rows, space, observation, weights)
         self._tables = kernel.pack(network, self._dtype, vectors, disrupted)
         self._seen: np.ndarray | None = None
-        self._told: np.ndarray | None = None
-        self._told_rows = len(accounting.told_names(network))
         self._seen_shape = (len(vectors.seen), batch)
         lanes = min(batch, kernel.LANES)
         blocks = -(-batch // lanes)
@@ -87,7 +85,6 @@ class CompiledWorld:
     def begin(self, which: np.ndarray) -> None:
         """Put the environments of the mask into their initial state."""
         self._seen = None
-        self._told = None
         if which.all():
             self._rows[:] = self._initial[:, None]
             self._totals[:] = 0.0
@@ -98,15 +95,12 @@ class CompiledWorld:
 
     def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
         """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
-        seen = np.empty(self._seen_shape, np.float32)
-        # Who asked what the last period told will ask again; for others, telling would cost as much as the period.
-        asked = self._told is not None
-        told = np.empty((1 + self._told_rows if asked else 1, self.batch))  # rewards, then what is told
-        refused = self._step(traces.table, vectors, seen, told)
+        seen, paid = np.empty(self._seen_shape, np.float32), np.empty(self.batch)
+        refused = self._step(traces.table, vectors, seen, paid)
         if refused != -1:
             self._refuse(vectors, refused)
-        self._seen, self._told = seen, told[1:] if asked else None
-        return told[0]
+        self._seen = seen
+        return paid
 
     def play(self, rules: Rules, traces: Traces) -> None:
         """Run the episodes of the traces from their start to their end under a policy of rules."""
@@ -114,7 +108,7 @@ class CompiledWorld:
             self._tables.ints, self._tables.rates, self._rows, self._totals, self._work, self._clock, traces.table,
             rules.released, rules.levels, float(self.network.discount),
         )  # fmt: skip
-        self._seen, self._told = None, None
+        self._seen = None
 
     def observe(self, traces: Traces, view: Callable[[], View]) -> np.ndarray:
         """Return the observations of now, [B, D] float32."""
@@ -122,14 +116,6 @@ class CompiledWorld:
             self._seen = np.empty(self._seen_shape, np.float32)
             kernel.observe(*self._tables, self._rows, self._work, self._clock, traces.table, self._seen)
         return self._seen.T
-
-    @property
-    def told(self) -> np.ndarray:
-        """What is told after every period, [len(told_names), B]."""
-        if self._told is None:
-            self._told = np.empty((self._told_rows, self.batch))
-            kernel.report(self._tables.ints, self._tables.scales, self._rows, self._totals, self._told)
-        return self._told
 
     def _refuse(self, vectors: np.ndarray, entry: int) -> None:
         if entry < 0:
@@ -163,14 +149,9 @@ class CompiledWorld:
         return accounting.Totals(**rows)
 
     @property
-    def costs(self) -> dict[str, np.ndarray]:
-        """The last period's cost by term, [B] each."""
-        return dict(zip(self.network.cost_terms, self._section(kernel.COSTS), strict=True))
-
-    @property
-    def revenue(self) -> np.ndarray:
-        """The last period's revenue, [B]."""
-        return self._section(kernel.REVENUE)[0]
+    def money(self) -> np.ndarray:
+        """The last period's cost by term, then its revenue, [terms + 1, B]."""
+        return _unblocked(self._rows[:, self._first[kernel.COSTS] : self._first[kernel.REVENUE] + 1], self.batch)
 
 
 def _unblocked(blocks: np.ndarray, batch: int) -> np.ndarray:
@@ -218,7 +199,6 @@ def _vectors(
         floor=none if observation is None else observation.low,
         ceiling=none if observation is None else observation.high,
         totals=_first_totals(total_rows),
-        told=[_told(network, total_rows, ratio) for ratio in accounting.ratios(network).values()],
     )
 
 
@@ -226,17 +206,6 @@ def _first_totals(total_rows: Mapping[str, tuple[int, tuple[int, ...]]]) -> dict
     """First row of each field of the totals."""
     counts = [count for count, _ in total_rows.values()]
     return dict(zip(total_rows, np.cumsum([0, *counts]).tolist(), strict=False))
-
-
-def _told(
-    network: Network, total_rows: Mapping[str, tuple[int, tuple[int, ...]]], ratio: accounting.Ratio
-) -> tuple[list[tuple[int, float]], list[tuple[int, float]], float]:
-    """Write a ratio in rows of the totals."""
-    first = _first_totals(total_rows)
-    part, whole = (
-        [(first[field] + row, weight) for field, rows, weight in side for row in rows] for side in ratio.terms(network)
-    )
-    return part, whole, ratio.empty
 
 
 def _seen(network: Network, first: Mapping[int, int], observation: Observation) -> list[int]:

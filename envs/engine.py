@@ -76,6 +76,7 @@ class Engine:
         self.space = ActionSpace(network) if space is None else space
         self.observation = Observation(network) if observation is None else observation
         weights = PRESETS["profit"] if weights is None else weights
+        self._kpis = accounting.Kpis(network)
         self.clock = np.zeros(self.num_envs, dtype=np.int64)
         self._shape = (self.num_envs, len(self.space.entries))
         disrupted = network.draws_availability
@@ -189,14 +190,19 @@ class Engine:
         return self._world.flows
 
     @property
+    def money(self) -> np.ndarray:
+        """The last period's cost by term, then its revenue, [terms + 1, B]; read it before the next step."""
+        return self._world.money
+
+    @property
     def costs(self) -> dict[str, np.ndarray]:
         """The last period's cost by term, [B] each."""
-        return self._world.costs
+        return dict(zip(self.network.cost_terms, self.money, strict=False))
 
     @property
     def revenue(self) -> np.ndarray:
         """The last period's revenue, [B]."""
-        return self._world.revenue
+        return self.money[-1]
 
     @property
     def totals(self) -> accounting.Totals:
@@ -204,13 +210,13 @@ class Engine:
         return self._world.totals
 
     @property
-    def told(self) -> np.ndarray:
-        """The last period's money and the ratios of the episodes so far, [len(accounting.told_names), B]."""
-        return self._world.told
+    def kpi_names(self) -> tuple[str, ...]:
+        """Name every KPI, those of forecasts last."""
+        return (*self._kpis.names, *accounting.FORECAST_KPIS)
 
     def kpis(self) -> dict[str, np.ndarray]:
         """Return the KPIs of each episode so far, those of its forecasts included, [B] each."""
         traces, period = self._episodes, np.arange(self.periods)[:, None]
         counted = (period >= self.network.warm_up) & (period < self.clock)
         foreseen = accounting.forecast_kpis(traces.demand, traces.forecast[:, 0], counted)
-        return {**accounting.kpis(self.network, self.totals), **foreseen}
+        return {**self._kpis(self.totals), **foreseen}

@@ -46,8 +46,9 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
     is observed).
 
     ## Info
-    The same keys at reset and at every step: the period's money by term, and the KPIs of the episode so far that are
-    kept up in every step (`pushpull.envs.accounting.RATIOS`).
+    The same keys at reset and at every step: the period's money by term, and every KPI of the episode
+    (`pushpull.envs.accounting.Kpis`), which is 0 until the episode has ended. ``env.unwrapped.task.engine.kpis()``
+    gives the KPIs so far.
 
     ## Arguments
     See `pushpull.envs.task.Task`.
@@ -74,6 +75,7 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
         self.network = self.task.network
         self.render_mode = render_mode
         self.observation_space, self.action_space = spaces(self.task)
+        self._blank = dict.fromkeys(self.task.info_keys, 0.0)
         self._started = False
 
     @property
@@ -96,7 +98,7 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
         self._started = True
         if self.render_mode == "human":
             self.render()
-        return observation[0], self._info()
+        return observation[0], self._info(ended=False)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
         """Run one period."""
@@ -105,7 +107,7 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
         ended = engine.clock.item(0) >= engine.periods
         if self.render_mode == "human":
             self.render()
-        return observation[0], reward.item(0), ended and real, ended and not real, self._info()
+        return observation[0], reward.item(0), ended and real, ended and not real, self._info(ended)
 
     def render(self) -> np.ndarray | str | None:
         """Draw the chain as it stands: stages, stocks, pipelines, orders, the decoupling point, the last demand."""
@@ -116,10 +118,13 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
         if self.render_mode == "human":
             render.close()
 
-    def _info(self) -> dict[str, Any]:
-        engine = self.task.engine
-        values = (engine.seeds.item(0), engine.clock.item(0), *engine.told.ravel().tolist())
-        return dict(zip(self.task.info_keys, values, strict=False))  # strict would be 5% slower
+    def _info(self, ended: bool) -> dict[str, Any]:
+        engine, info = self.task.engine, self._blank.copy()
+        values = (engine.seeds.item(0), engine.clock.item(0), *engine.money.ravel().tolist())
+        info.update(zip(self.task.period_keys, values, strict=False))  # strict would be slower
+        if ended:
+            info.update({name: value.item(0) for name, value in engine.kpis().items()})
+        return info
 
 
 def draw(task: Task, render_mode: str | None) -> np.ndarray | str | None:

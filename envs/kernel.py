@@ -40,7 +40,7 @@ def values(plain: Iterable[int]) -> Any:
 # fmt: off
 (N, J, M, K, D, INTEGER, TRUNCATE, PROPORTIONAL, SHIPS_WHILE_PULLING, PUSH_FIRST, SOME_PULL, SOME_PUSH, DISRUPTED,
  FORECASTS, WARM_UP,
- STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN, TOLD, TOLD_COUNT,  # where in the ints
+ STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN,  # where in the ints
  SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH, WRITES_OFF, LIMITS_STORAGE, SALVAGES,
  RESOURCES, REMEMBERS, TAKES_BACK, ECONOMIES, PROMOTES,
  # first rows of traces
@@ -54,7 +54,7 @@ def values(plain: Iterable[int]) -> Any:
  ROWS,  # sections
  QUANTITY, THRESHOLD, GAP, INTENSITY, AVAILABLE, DRAWN_LEAD_TIME, YIELDS, FORESEEN, POSITION, NEED, FINAL, WANT,
  COUNTED, CLAIM, NEXT_SETUP, SCRATCH, WORK_ROWS,  # scratch
- HEAD) = values(range(107))
+ HEAD) = values(range(105))
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  IS_DISRUPTED, TRAVEL_ROW, IN_ORDER, SCRAP_ROW, COUNTED_LIST, END_COUNTED_LIST, RESOURCE, OVERTIME_ROW, BREAKS,
@@ -166,7 +166,6 @@ class Vectors(NamedTuple):
     floor: np.ndarray  # [D] its bounds
     ceiling: np.ndarray  # [D]
     totals: dict[str, int]  # first row of each field of the totals
-    told: list[tuple[list[tuple[int, float]], list[tuple[int, float]], float]]  # ratios: rows of totals and weights
 
 
 def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], dict[int, int]]:
@@ -341,8 +340,6 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[SALVAGES] = any(stage.salvage_value for stage in network.stages.values())
     head[RESOURCES] = len(network.resource_names)
     head[PAID_COUNT] = len(vectors.paid)
-    head[TOLD_COUNT] = len(vectors.told)
-    told = [term for part, whole, _ in vectors.told for term in (*part, *whole)]
     lists_of_ints = {
         STAGES: stages.ravel(), ORDER: network.stage_order, MARKETS: list(network.markets),
         LISTED: [m for m, _ in lists], ENTRIES: np.ravel(entries), PAID: [row for row, _ in vectors.paid],
@@ -351,7 +348,6 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
         COST_ROWS: [
             rows[COSTS] + network.cost_terms.index(term) if term in network.cost_terms else -1 for term in COST_TERMS
         ],
-        TOLD: [*np.ravel([(len(part), len(whole)) for part, whole, _ in vectors.told]), *(row for row, _ in told)],
     }  # fmt: skip
     ints = [head, sources.ravel()]
     for where, values in lists_of_ints.items():
@@ -371,7 +367,6 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     scales = [
         vectors.low, vectors.span, [weight for _, weight in vectors.paid],
         vectors.factor, vectors.floor, vectors.ceiling,
-        [empty for _, _, empty in vectors.told], [weight for _, weight in told],
     ]  # fmt: skip
     return Tables(
         ints=np.concatenate(ints).astype(np.int64),
@@ -1322,7 +1317,7 @@ def add(rows, total, rate, units):
 
 
 @entry_point
-def step(ints, rates, scales, rows, totals, work, clock, discount, outside, actions, seen, told):
+def step(ints, rates, scales, rows, totals, work, clock, discount, outside, actions, seen, paid):
     """Run one period in every environment.
 
     Parameters
@@ -1345,9 +1340,8 @@ def step(ints, rates, scales, rows, totals, work, clock, discount, outside, acti
         The agent's vectors.
     seen : ndarray of float32 [D, B]
         Receives the observations at the start of the next period.
-    told : ndarray of float64 [1, B] or [1 + terms + 1 + ratios, B]
-        Receives the rewards; and, where they are wanted, the period's cost by term and revenue, and the ratios of the
-        episode so far.
+    paid : ndarray of float64 [B]
+        Receives the rewards.
 
     Returns
     -------
@@ -1367,12 +1361,10 @@ def step(ints, rates, scales, rows, totals, work, clock, discount, outside, acti
         fill_action(ints, scales, work, actions[first:last])
         period(ints, rates, own, work, now, outside.shape[0])
         tally(ints, rates, own, work, sums, now, discount)
-        pay(ints, scales, own, told[0, first:last])
+        pay(ints, scales, own, paid[first:last])
         for e in range(now.size):
             now[e] += 1
         look(ints, rates, scales, own, work, now, outside, seen, first)
-        if told.shape[0] > 1:
-            tell(ints, scales, own, sums, told[1:], first)
     return -1
 
 
@@ -1463,14 +1455,6 @@ def release(ints, rates, rows, work, released, levels):
             work[row, e] = max(lift, zero) if work[position, e] <= reorder + tolerance else zero
             work[here, e] += work[row, e]
         round_row(ints, work, row)
-
-
-@entry_point
-def report(ints, scales, rows, totals, told):
-    """Write what is told after a period, [terms + 1 + ratios, B]."""
-    lanes = rows.shape[2]
-    for block in range(rows.shape[0]):
-        tell(ints, scales, rows[block], totals[block], told, block * lanes)
 
 
 @compiled
@@ -1618,52 +1602,6 @@ def sum_echelon(ints, rates, i, work, total):
         if beta != 0:
             for e in range(work.shape[1]):
                 work[total, e] += beta * work[position, e]
-
-
-@compiled
-def tell(ints, scales, rows, totals, told, first):
-    """Write the period's money, and the ratios of the episode so far."""
-    width = min(rows.shape[1], told.shape[1] - first)
-    for row in range(ints[TERMS] + 1):
-        money, entry = ints[COSTS] + row, told[row, first : first + width]
-        for e in range(width):
-            entry[e] = rows[money, e]
-    empties = 2 * ints[K] + ints[PAID_COUNT] + 3 * ints[D]
-    term, weight = ints[TOLD] + 2 * ints[TOLD_COUNT], empties + ints[TOLD_COUNT]
-    if width == 1:  # a lone environment does not pay for a loop of one turn per term
-        for k in range(ints[TOLD_COUNT]):
-            end = term + ints[ints[TOLD] + 2 * k]
-            middle, end = end, end + ints[ints[TOLD] + 2 * k + 1]
-            above = below = 0.0
-            while term < end:
-                units = scales[weight] * totals[ints[term], 0]
-                above += units if term < middle else 0.0
-                below += 0.0 if term < middle else units
-                term += 1
-                weight += 1
-            told[ints[TERMS] + 1 + k, first] = above / below if below > 0 else scales[empties + k]
-        return
-    part, whole = np.zeros(width), np.zeros(width)
-    for k in range(ints[TOLD_COUNT]):
-        parts, wholes = ints[ints[TOLD] + 2 * k], ints[ints[TOLD] + 2 * k + 1]
-        add_up(ints, scales, totals, term, weight, parts, part)
-        add_up(ints, scales, totals, term + parts, weight + parts, wholes, whole)
-        entry = told[ints[TERMS] + 1 + k, first : first + width]
-        for e in range(width):
-            entry[e] = part[e] / whole[e] if whole[e] > 0 else scales[empties + k]
-        term += parts + wholes
-        weight += parts + wholes
-
-
-@compiled
-def add_up(ints, scales, totals, term, weight, count, out):
-    """Sum some rows of the totals with their weights."""
-    for e in range(out.size):
-        out[e] = 0.0
-    for n in range(count):
-        row, times = ints[term + n], scales[weight + n]
-        for e in range(out.size):
-            out[e] += times * totals[row, e]
 
 
 @compiled

@@ -160,7 +160,8 @@ def replay(
     for vector in vectors:
         world.step(vector[None], traces)
         record = {key: value[:, 0].copy() for key, value in vars(world.flows).items()}
-        record |= {"cost": {term: value[0] for term, value in world.costs.items()}, "revenue": world.revenue[0]}
+        *costs, revenue = world.money[:, 0]
+        record |= {"cost": dict(zip(network.cost_terms, costs, strict=True)), "revenue": revenue}
         periods.append(record)
     cost = {term: np.array([p["cost"][term] for p in periods]) for term in network.cost_terms}
     told = ("demand", "shipped", "lost", "on_hand", "owed", "written_off", "overflow")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pushpull.envs.accounting import told_names
+from pushpull.envs.accounting import money_names
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.engine import Engine
@@ -67,10 +67,11 @@ class Task:
         self.observation = Observation(self.network, **_observation_settings(observation))
         scale = reward_scale(self.network) if scale_reward else 1.0
         weights = {term: weight / scale for term, weight in reward_weights(reward).items()}
-        self.info_keys = ("seed", "period", *told_names(self.network))
         self.engine = Engine(
             self.network, num_envs, periods, backend, dtype, self.action_space, self.observation, weights
         )
+        self.period_keys = ("seed", "period", *money_names(self.network))
+        self.info_keys = (*self.period_keys, *self.engine.kpi_names)
 
     def reset(self, seed: int | Sequence[int]) -> np.ndarray:
         """Start the first episode of the worlds seed, seed + 1, ...; return observations [B, D]."""
@@ -88,9 +89,18 @@ class Task:
         return self.engine.observe(), paid
 
     def info(self) -> dict[str, np.ndarray]:
-        """Return, with the same keys always, the last period's money and the ratios of the episode so far, [B]."""
+        """Return, with the same keys always, the last period's money and the KPIs of episodes that have ended, [B].
+
+        The KPIs of an episode under way are 0: they are known, like its return, when it is over.
+        """
         engine = self.engine
-        return dict(zip(self.info_keys, (engine.seeds, engine.clock.copy(), *engine.told), strict=True))
+        ended, nothing = engine.ended, np.zeros(engine.num_envs)
+        info = dict.fromkeys(self.info_keys, nothing)
+        period = (engine.seeds, engine.clock.copy(), *engine.money.astype(float))
+        info.update(zip(self.period_keys, period, strict=True))
+        if ended.any():
+            info.update({name: np.where(ended, values, 0.0) for name, values in engine.kpis().items()})
+        return info
 
 
 def _observation_settings(observation: Any) -> dict[str, Any]:

@@ -34,23 +34,13 @@ class World(Protocol):
         ...
 
     @property
-    def costs(self) -> dict[str, np.ndarray]:
-        """The last period's cost by term, [B] each."""
-        ...
-
-    @property
-    def revenue(self) -> np.ndarray:
-        """The last period's revenue, [B]."""
+    def money(self) -> np.ndarray:
+        """The last period's cost by term, then its revenue, [terms + 1, B]; read it before the next step."""
         ...
 
     @property
     def totals(self) -> accounting.Totals:
         """Sums of the episodes so far."""
-        ...
-
-    @property
-    def told(self) -> np.ndarray:
-        """What is told after every period, [len(told_names), B], in an array of its own."""
         ...
 
     def begin(self, which: np.ndarray) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from pushpull.agents import make_policy
 from pushpull.envs import Network, simulate
-from pushpull.envs.accounting import forecast_kpis, kpis, no_totals, stage_kpis
+from pushpull.envs.accounting import Kpis, forecast_kpis, no_totals, stage_kpis
 from pushpull.envs.engine import Engine
 
 MARKET = {"demand": {"kind": "poisson", "mean": 5}}
@@ -75,7 +75,7 @@ def test_kpis_by_hand():
         order=[48, 0, 16, 16, 0, 4],
         order_squared=[1152, 0, 64, 68, 0, 16],
     )
-    measured = {name: value.item() for name, value in kpis(network, totals).items()}
+    measured = {name: value.item() for name, value in Kpis(network)(totals).items()}
     assert measured["cost"] == pytest.approx(192 / 4)
     assert measured["total_cost_of_ownership"] == pytest.approx((30 + 5 + 100 + 8) / 4)
     assert measured["cost_per_unit"] == pytest.approx(192 / 16)
@@ -94,7 +94,7 @@ def test_kpis_by_hand():
 
 def test_what_nothing_was_shipped_for_has_no_cost_per_unit():
     network = Network.from_dict(ASSEMBLY)
-    assert np.isnan(kpis(network, totals_of(network, periods=4, costs=[1] * len(network.cost_terms)))["cost_per_unit"])
+    assert np.isnan(Kpis(network)(totals_of(network, periods=4, costs=[1] * len(network.cost_terms)))["cost_per_unit"])
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])

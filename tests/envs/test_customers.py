@@ -37,9 +37,10 @@ def played(
         world.step(np.array([[action]], dtype=float), traces)
         for name, rows in vars(world.flows).items():
             told.setdefault(name, []).append(rows[:, 0].tolist())
-        told.setdefault("costs", []).append({term: cost[0] for term, cost in world.costs.items()})
+        costs = dict(zip(network.cost_terms, world.money[:-1, 0].tolist(), strict=True))
+        told.setdefault("costs", []).append(costs)
     told["state"] = {name: rows.tolist() for name, rows in vars(world.state).items()}
-    return told | {name: values[0] for name, values in accounting.kpis(network, world.totals).items()}
+    return told | {name: values[0] for name, values in accounting.Kpis(network)(world.totals).items()}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -69,6 +69,22 @@ def test_info_keys_are_the_same_at_reset_and_every_step():
     assert all(isinstance(value, (int, float)) for value in later.values())
 
 
+def test_the_info_of_an_episodes_end_holds_every_kpi_and_none_before():
+    env: Any = make().unwrapped
+    env.action_space.seed(0)
+    _, info = env.reset(seed=0)
+    names = env.task.engine.kpi_names
+    assert {"fill_rate", "bullwhip_ratio", "demand_cv", "wape"} < set(names) < set(info)
+    ended = False
+    while not ended:
+        assert not any(info[name] for name in names)
+        _, _, _, ended, info = env.step(env.action_space.sample())
+    kpis = env.task.engine.kpis()
+    assert tuple(kpis) == names
+    assert {name: info[name] for name in names} == pytest.approx({name: kpis[name].item() for name in names})
+    assert 0 < info["fill_rate"] < 1 and info["bullwhip_ratio"] > 0 and info["wape"] > 0
+
+
 def test_the_engine_itself_refuses_what_gymnasiums_wrappers_would():
     env = make(render_mode="rgb_array")
     for early in (lambda: env.step(np.zeros(2)), env.render):
