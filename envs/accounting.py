@@ -504,7 +504,7 @@ class Kpis:
         rows: list[int] = []
         weights: list[float] = []
         starts: list[int] = []
-        first = _first_totals(network)
+        first = first_totals(network)
         for ratio in ratios.values():
             for side in ratio.terms(network):
                 starts.append(len(rows))
@@ -525,7 +525,7 @@ class Kpis:
         return dict(zip(self.names, (*ratios, *formulas), strict=True))
 
 
-def _first_totals(network: Network) -> dict[str, int]:
+def first_totals(network: Network) -> dict[str, int]:
     """First row of each field of the totals when they are laid one below the other."""
     counts = [len(np.atleast_2d(sums)) for sums in vars(no_totals(network, 1)).values()]
     return dict(zip((item.name for item in fields(Totals)), np.cumsum([0, *counts]).tolist(), strict=False))
@@ -571,6 +571,8 @@ FORECAST_KPIS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarr
     "mase": mase,
     "forecast_bias": forecast_bias,
 }
+
+KPIS = (*RATIOS, *FORMULAS, *FORECAST_KPIS)  # every name that a network may have
 
 
 def forecast_kpis(demand: np.ndarray, forecast: np.ndarray, counted: np.ndarray) -> dict[str, np.ndarray]:

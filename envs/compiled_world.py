@@ -56,7 +56,7 @@ class CompiledWorld:
         self._first = kernel.first_rows(network, disrupted)
         self._sizes, _ = kernel.section_sizes(network, disrupted)
         self._total_rows = _total_rows(network)
-        vectors = _vectors(network, self._first, self._total_rows, space, observation, weights)
+        vectors = _vectors(network, self._first, space, observation, weights)
         self._tables = kernel.pack(network, self._dtype, vectors, disrupted)
         self._seen: np.ndarray | None = None
         self._seen_shape = (len(vectors.seen), batch)
@@ -171,7 +171,6 @@ def _total_rows(network: Network) -> dict[str, tuple[int, tuple[int, ...]]]:
 def _vectors(
     network: Network,
     first: Mapping[int, int],
-    total_rows: Mapping[str, tuple[int, tuple[int, ...]]],
     space: ActionSpace,
     observation: Observation | None,
     weights: Mapping[str, float],
@@ -198,14 +197,8 @@ def _vectors(
         factor=none if observation is None else observation.factors,
         floor=none if observation is None else observation.low,
         ceiling=none if observation is None else observation.high,
-        totals=_first_totals(total_rows),
+        totals=accounting.first_totals(network),
     )
-
-
-def _first_totals(total_rows: Mapping[str, tuple[int, tuple[int, ...]]]) -> dict[str, int]:
-    """First row of each field of the totals."""
-    counts = [count for count, _ in total_rows.values()]
-    return dict(zip(total_rows, np.cumsum([0, *counts]).tolist(), strict=False))
 
 
 def _seen(network: Network, first: Mapping[int, int], observation: Observation) -> list[int]:

@@ -95,7 +95,7 @@ class Task:
         """
         engine = self.engine
         ended, nothing = engine.ended, np.zeros(engine.num_envs)
-        info = dict.fromkeys(self.info_keys, nothing)
+        info: dict[str, np.ndarray] = dict.fromkeys(self.info_keys, nothing)
         period = (engine.seeds, engine.clock.copy(), *engine.money.astype(float))
         info.update(zip(self.period_keys, period, strict=True))
         if ended.any():

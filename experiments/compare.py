@@ -14,7 +14,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pushpull.envs.accounting import FORECAST_KPIS, KPIS
+from pushpull.envs.accounting import KPIS
 from pushpull.envs.network import Network
 from pushpull.experiments import boundaries, figure, results
 from pushpull.experiments.agents import Agent, fixed_agent, label, learned_agent, play, save_agent
@@ -108,7 +108,7 @@ def _log(episodes: pd.DataFrame, folder: Path, last_step: int) -> None:
     names = episodes["agent"] if "boundary" not in episodes else episodes["agent"] + "@" + episodes["boundary"]
     for agent, rows in episodes.groupby(names, sort=False):
         writer = Writer(str(folder / str(agent)))
-        for name in rows.columns.intersection([*KPIS, *FORECAST_KPIS]):
+        for name in rows.columns.intersection([*KPIS]):
             for step in {0, last_step}:
                 writer.add_scalar(f"supply/{name}", rows[name].mean(), step)
         writer.close()

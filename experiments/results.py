@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from pushpull.envs.accounting import FORECAST_KPIS, KPIS
+from pushpull.envs.accounting import KPIS
 from pushpull.envs.network import COST_TERMS
 from pushpull.experiments.statistics import Estimate, estimate, paired_difference
 
-MEASURES = (*KPIS, *FORECAST_KPIS, *(f"cost.{term}" for term in COST_TERMS), "discounted_profit")
+MEASURES = (*KPIS, *(f"cost.{term}" for term in COST_TERMS), "discounted_profit")
 
 
 def comparison(episodes: Any) -> Any:
