@@ -28,6 +28,13 @@ class Policy(Protocol):
         ...
 
 
+def optimal_policy(network: Network) -> Policy:
+    """Return the policy of the exact optimum; see `pushpull.agents.optimal` for the networks that have one."""
+    from pushpull.agents.optimal import solve  # compiles; only those who ask for it wait
+
+    return solve(network).policy
+
+
 POLICIES: dict[str, Callable[..., Policy]] = {
     "random": heuristics.Random,
     "constant": heuristics.Constant,
@@ -35,6 +42,7 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "s_S": heuristics.ReorderPoint,
     "forecast_push": heuristics.ForecastPush,
     "push_pull": heuristics.PushPull,
+    "optimal": optimal_policy,
     "dlp_rolling": planning.DeterministicRolling,
     "dlp_shrinking": planning.DeterministicShrinking,
     "mssp_rolling": planning.StochasticRolling,
@@ -52,6 +60,7 @@ AGENTS: dict[str, tuple[str, str | None]] = {
     "pure_push": ("forecast_push", ALL_PUSH),
     "pure_pull": ("base_stock", ALL_PULL),
     "push_pull": ("push_pull", None),
+    "optimal": ("optimal", None),
     **{name: (name, None) for name in ("dlp_rolling", "dlp_shrinking", "mssp_rolling", "mssp_shrinking")},
 }
 

@@ -47,8 +47,8 @@ def solve_serial_system(network: Network) -> Solution:
     Where orders take time to reach a supplier (`order_delay`), what is optimal is best among policies in which every
     stage acts on the orders that have reached it (Chen 1999, Management Science 45(8)): delays then add to lead times.
     """
-    only(network, source=("order_delay",))
     row = in_a_row(network)
+    only(network, source=("order_delay",))
     sources = [network.sources_of[i][0] for i in row]
     waits_at_a_price(network, row[0])
     exposures = _exposures(network, row)

@@ -58,7 +58,7 @@ def solve_single_stage(network: Network) -> Solution:
         if lot.at_most_one:
             raise InputError(f"{where}.lot.at_most_one", "true may leave orders behind; leave it out")
         Q = int(lot.Q)
-        r, best = best_r(cost, Q)
+        r, best = best_reorder(cost, Q)
         crossings = float(demand @ np.minimum(np.arange(demand.size), Q)) / Q
         return Solution(
             cost=best + source.fixed_cost * crossings + beside,
@@ -188,7 +188,7 @@ def _best_s(demand: np.ndarray, cost: Callable[[int], float], fixed_cost: float,
     return s, average(s, s + width)
 
 
-def best_r(cost: Callable[[int], float], Q: int) -> tuple[int, float]:
+def best_reorder(cost: Callable[[int], float], Q: int) -> tuple[int, float]:
     """Return the best r for lots of Q, and the mean of G over positions r + 1, ..., r + Q."""
 
     def average(r: int) -> float:

@@ -20,7 +20,9 @@ from pushpull.envs.network import SEQUENCES
 from tests.envs.strategies import hunt, networks
 
 POISSON = {"kind": "poisson", "mean": 5}
-HEURISTICS = [name for name, (policy, _) in AGENTS.items() if POLICIES[policy].__module__ != "pushpull.agents.planning"]
+HEURISTICS = [
+    name for name, (policy, _) in AGENTS.items() if POLICIES[policy].__module__ == "pushpull.agents.heuristics"
+]
 
 
 def shop(sources, demand, sequence="pull_after_demand", **settings):

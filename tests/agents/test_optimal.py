@@ -14,7 +14,7 @@ from scipy import optimize, sparse
 
 from pushpull.agents.optimal import CLASSES, Solution, solve
 from pushpull.agents.tandem_queue import tandem_queue
-from pushpull.envs import InputError, Network, accounting, dynamics, simulate
+from pushpull.envs import InputError, Network, accounting, dynamics, load_network, simulate
 from pushpull.envs.boards import make_board, references
 from pushpull.envs.network import SEQUENCES
 
@@ -127,6 +127,22 @@ def test_simple_rules_of_a_tandem_queue_cost_what_was_computed_of_them(arrival_r
     found = tandem_queue(arrival_rate, (1, 1), (1, 2), 10, works)
     assert found.cost == pytest.approx(cost, rel=5e-5)
     assert found.cost > tandem_queue(arrival_rate, (1, 1), (1, 2), 10).cost
+
+
+def test_the_beer_game_costs_a_little_more_than_was_computed_on_a_coarser_lattice():
+    """12.48 and levels 48.09, 42.52, 41.3, 30.37 were computed of it; these levels cost 12.497 on a fine lattice."""
+    _, solution = solved("beer_game", ("demand", "normal"))
+    assert solution.cost == pytest.approx(12.4963, abs=1e-4)
+    assert solution.cost == pytest.approx(12.48, rel=2e-3)
+    own = np.diff(
+        [solution.levels[name] for name in ("retailer", "wholesaler", "distributor", "manufacturer")], prepend=0
+    )
+    assert own == pytest.approx([48.09, 42.52, 41.3, 30.37], abs=0.15)
+
+
+def test_searched_levels_of_the_plain_chain_cost_hardly_more_than_the_best():
+    """The file of `chain4` states 14.4 for levels found by search, without 50 of production."""
+    assert solve(load_network("chain4")).cost - 50 == pytest.approx(14.4, abs=0.05)
 
 
 # --- the engine, period by period -------------------------------------------------------------------------------------

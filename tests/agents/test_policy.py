@@ -46,7 +46,7 @@ def test_a_network_by_any_name():
 @pytest.mark.parametrize("name", POLICIES)
 def test_parameters_that_are_none_are_derived(name):
     known = {"random": {}, "constant": {"quantity": None}, "base_stock": {"service_level": None}}
-    known |= {"dlp_shrinking": {}, "mssp_shrinking": {}, "dlp_rolling": {"horizon": None}}
+    known |= {"optimal": {}, "dlp_shrinking": {}, "mssp_shrinking": {}, "dlp_rolling": {"horizon": None}}
     known["mssp_rolling"] = {"horizon": None}
     given = known.get(name, {"service_level": None})
     assert make_policy(name, "chain4", **given) is not None
@@ -62,6 +62,7 @@ def test_agents_are_policies_at_a_decoupling_point():
         "pure_push",
         "pure_pull",
         "push_pull",
+        "optimal",
         "dlp_rolling",
         "dlp_shrinking",
         "mssp_rolling",
