@@ -82,13 +82,18 @@ def place_safety_stock(network: Network, safety_factor: float | None = None) -> 
     works = np.array([_processing_time(network, i) for i in range(len(holding))])
     arcs = [(m, network.source_stage[j]) for j, inputs in enumerate(network.inputs) for m, _ in inputs]
     times, net = guaranteed_service(works, holding * bound, arcs, promised)
-    named, stock = network.stage_names, bound * np.sqrt(net)
-    by_name = [
-        dict(zip(named, values.tolist(), strict=True))
-        for values in (times, net, stock, stock + demand_rates(network) * net)
-    ]
+    stock = bound * np.sqrt(net)
+
+    def named(values: np.ndarray) -> dict:
+        return dict(zip(network.stage_names, values.tolist(), strict=True))
+
     return Placement(
-        float(holding @ stock), *by_name, tuple(name for name, periods in zip(named, net, strict=True) if periods > 0)
+        cost=float(holding @ stock),
+        service_times=named(times),
+        net_times=named(net),
+        safety_stock=named(stock),
+        base_stock=named(stock + demand_rates(network) * net),
+        decoupling_points=tuple(name for name, periods in named(net).items() if periods > 0),
     )
 
 
