@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pushpull.envs.checks import InputError, suggest
+from pushpull.experiments.folders import StoppedError
 
 COMMANDS = {
     "compare": "train the agents that learn, play all of them in the same worlds, and rank them",
@@ -31,6 +32,7 @@ COMMANDS = {
     "import": "make a network file of CSV tables",
     "check-data": "find gaps, repetitions, strange zeros and outliers in a demand history",
     "segment": "propose push or pull for each item, by value, pattern of demand and lead time",
+    "boards": "on published problems, say how far agents are from the best there is",
     "bench": "measure how fast everything is on this machine, beside its targets",
 }
 MODULES = {"export": "export_data", "import": "import_data"}  # where a command's name is a word of Python
@@ -49,6 +51,7 @@ EXAMPLES = (
     "pushpull sense network=electronics values=[0,0.2,0.4]",
     "pushpull show network=beer_game",
     "pushpull export network=electronics to=tables",
+    "pushpull boards quick=true",
     "pushpull bench quick=true cases=step/chain4",
 )
 
@@ -61,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(words, console)
     except InputError as error:
         return _fail(2, str(error), words)
+    except StoppedError as error:
+        return _fail(error.code, str(error), words)
     except KeyboardInterrupt:
         return _fail(130, "stopped; nothing of this run was kept", words)
     except Exception as error:

@@ -18,6 +18,17 @@ from typing import NamedTuple
 from pushpull.envs.checks import InputError
 
 
+class StoppedError(Exception):
+    """A run stopped before its end, and what it has done is kept; `advice` says how it goes on."""
+
+    def __init__(self, reason: BaseException, advice: str):
+        self.code = 130 if isinstance(reason, KeyboardInterrupt) else 2 if isinstance(reason, InputError) else 1
+        said = (
+            "stopped" if self.code == 130 else str(reason) if self.code == 2 else f"{type(reason).__name__}: {reason}"
+        )
+        super().__init__(f"{said}; what is done is kept: {advice}")
+
+
 class RunFolder(NamedTuple):
     """Where a run writes while it goes on, and where that lies once it is complete."""
 

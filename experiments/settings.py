@@ -210,6 +210,26 @@ class ShowSettings(_Command):
 
 
 @dataclass(frozen=True)
+class BoardsSettings(Settings):
+    """Settings of ``pushpull boards``."""
+
+    boards: tuple[str, ...] = setting(_names)
+    agent: Mapping[str, AgentSettings] = setting(mapping(record(AgentSettings)))
+    quick: bool = setting(flag)
+    episodes: int = setting(number(2, whole=True))
+    world: int = setting(_whole)
+    seconds: float = setting(number(above=0))
+    trials: int = setting(_count)
+    resume: str | None = setting(optional(text))
+    folder: str = setting(text)
+
+    def examine(self):
+        for name, agent in self.agent.items():
+            if agent.learns:
+                raise InputError(f"agent.{name}", "has to learn; compare it on a board: pushpull compare network=BOARD")
+
+
+@dataclass(frozen=True)
 class BenchSettings(Settings):
     """Settings of ``pushpull bench``."""
 
@@ -287,5 +307,6 @@ SETTINGS: dict[str, type[Settings]] = {
     "import": ImportSettings,
     "check-data": CheckDataSettings,
     "segment": SegmentSettings,
+    "boards": BoardsSettings,
     "bench": BenchSettings,
 }

@@ -1,0 +1,341 @@
+"""The best heuristic of each simple kind, found by search in the simulator.
+
+A `Kind` says which numbers a heuristic has, where the search starts and how numbers become a policy, on the network or
+on a variant of it that states the rule: another basis, lot or cap. `search` moves one number at a time up and down by a
+step, keeps what is better and halves the step when nothing is (Hooke & Jeeves 1961, Direct search, Journal of the ACM
+8(2)). All trials meet the same worlds (common random numbers), so that levels that differ little can be told apart.
+
+===================== ============================= ====================================================================
+kind                  for                           numbers
+===================== ============================= ====================================================================
+`base_stock`          any network                   a level per source
+`echelon_base_stock`  more than one stage           an echelon level per source
+`capped_base_stock`   one stage, one source         level, most that is ordered at once
+`constant_order`      one stage, one source         quantity per period
+`tailored_base_surge` one stage, two sources        constant quantity of the slower one, level of the faster one
+`dual_index`          one stage, two sources, one   a level of what is there or due at once, and one of all that is
+                      of them at once               ordered; `capped_dual_index` also the most that the slower one gets
+`kanban`              push into a buffer, pull out  level of the buffer after the pull stage took its part, base stock
+`s_S`                 a fixed cost                  reorder point and gap per source
+`r_nQ`                a fixed cost, one source      reorder point and lot
+===================== ============================= ====================================================================
+
+All but dual indices and kanban are constant rules and run in compiled code.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+
+from pushpull.agents.levels import order_levels
+from pushpull.envs.bounds import covering_stock, demand_rates, echelon_exposure, exposure
+from pushpull.envs.checks import InputError
+from pushpull.envs.network import ALL_PULL, ALL_PUSH, Lot, Network, Source
+from pushpull.envs.observations import View
+from pushpull.envs.rules import Rules
+
+Numbers = dict[str, float]
+
+
+class Heuristic(Protocol):
+    """A policy and the network that it plays."""
+
+    network: Network
+
+    def act(self, view: View) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A heuristic whose numbers are searched for.
+
+    Attributes
+    ----------
+    start : mapping of str to float
+        Numbers by name, where the search starts.
+    make : callable
+        Takes numbers and returns the policy, whose `network` is the one to be played.
+    """
+
+    start: Numbers
+    make: Callable[[Numbers], Heuristic]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best numbers of a kind, their policy, the mean cost in the trial worlds, and how many trials it took."""
+
+    numbers: Numbers
+    policy: Heuristic
+    cost: float
+    trials: int
+
+
+def kinds(network: Network) -> dict[str, Kind]:
+    """Return the kinds of heuristics that suit a network, by name."""
+    found = {name: make(network) for name, make in KINDS.items()}
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def search(
+    kind: Kind,
+    cost: Callable[[Heuristic], float],
+    whole: bool,
+    trials: int,
+    seconds: float = np.inf,
+    precision: float = 0.005,
+) -> Found:
+    """Return the best numbers of a kind that a pattern search finds.
+
+    Parameters
+    ----------
+    kind : Kind
+        What is searched.
+    cost : callable
+        What is minimised: the mean cost of a policy in the trial worlds, or less its profit.
+    whole : bool
+        Whether numbers are whole.
+    trials, seconds : int, float
+        Most simulations to run, and when to run no more.
+    precision : float
+        Share of a number below which steps end in real units.
+    """
+    names, tried, deadline = list(kind.start), {}, time.perf_counter() + seconds
+    point = np.array([float(np.rint(value)) if whole else value for value in kind.start.values()])
+
+    def value(at: np.ndarray) -> float:
+        key = tuple(at)
+        if key not in tried:
+            tried[key] = np.inf if (at < 0).any() else cost(kind.make(dict(zip(names, key, strict=True))))
+        return tried[key]
+
+    best, step = value(point), np.maximum(np.abs(point) / 4, 1.0)
+    step = np.rint(step) if whole else step
+    least = np.ones(len(point)) if whole else np.maximum(precision * np.abs(point), 1e-3)
+
+    def goes_on() -> bool:
+        return len(tried) < trials and time.perf_counter() < deadline
+
+    while (step >= least).any() and goes_on():
+        before = point.copy()
+        for k in range(len(point)):
+            for move in (step[k], -step[k]):
+                there = point.copy()
+                there[k] += move
+                if step[k] >= least[k] and goes_on() and value(there) < best:
+                    point, best = there, value(there)
+                    break
+        if (point == before).all():
+            step = np.floor(step / 2) if whole else step / 2
+    numbers = dict(zip(names, point.tolist(), strict=True))
+    return Found(numbers, kind.make(numbers), best, len(tried))
+
+
+# --- kinds ------------------------------------------------------------------------------------------------------------
+
+
+def _variant(network: Network, **changes: Any) -> Network:
+    """Return a network with keys of all its sources changed."""
+
+    def changed(source: Source) -> Source:
+        return replace(source, **changes)
+
+    stages = {
+        name: replace(stage, sources=tuple(map(changed, stage.sources))) for name, stage in network.stages.items()
+    }
+    return replace(network, stages=stages)
+
+
+def _in_modes(network: Network) -> dict[str, str]:
+    """Return the action entry that a level of each source sets, by the source's name."""
+    words = {"push": "push_quantity", "pull": "pull_threshold", "mixed": "pull_threshold"}
+    return {name: words[mode] for name, mode in zip(network.source_names, network.modes, strict=True)}
+
+
+def _level_rules(network: Network, levels: Mapping[str, float], gaps: Mapping[str, float] | None = None) -> Rules:
+    """Keep every source at its level; with gaps only once the position is at the level, then up to level + gap."""
+    held, lifted = {}, {}
+    for name, word in _in_modes(network).items():
+        if word == "push_quantity":
+            up_to = levels[name] if gaps is None else (levels[name], levels[name] + gaps[name])
+            lifted[f"{name}.{word}"] = up_to
+        else:
+            held[f"{name}.{word}"] = levels[name]
+            if gaps is not None:
+                held[f"{name}.gap"] = gaps[name]
+    return Rules(network, held, lifted)
+
+
+def _start_levels(network: Network) -> np.ndarray:
+    """Return the levels that formulas give, [J], or where costs say nothing those that cover two deviations."""
+    try:
+        levels = order_levels(network).order_up_to
+    except InputError:
+        levels = covering_stock(network, exposure(network))
+    echelon = np.array([source.basis != "installation" for source in network.sources])
+    cover = np.where(
+        echelon, covering_stock(network, echelon_exposure(network)), covering_stock(network, exposure(network))
+    )
+    return np.where(np.isfinite(levels), np.maximum(0.0, levels), cover)
+
+
+def _base_stock(network: Network) -> Kind:
+    own = _variant(network, basis="installation", over=None)
+    start = dict(zip(own.source_names, _start_levels(own).tolist(), strict=True))
+    return Kind(start, lambda levels: _level_rules(own, levels))
+
+
+def _echelon_base_stock(network: Network) -> Kind | None:
+    if len(network.stages) == 1:
+        return None
+    own = _variant(network, basis="echelon", over=None)
+    start = dict(zip(own.source_names, _start_levels(own).tolist(), strict=True))
+    return Kind(start, lambda levels: _level_rules(own, levels))
+
+
+def _has_one_stage(network: Network, sources: int) -> bool:
+    return len(network.stages) == 1 and len(network.sources) == sources
+
+
+def _capped_base_stock(network: Network) -> Kind | None:
+    if not _has_one_stage(network, 1) or network.sources[0].mode not in (None, "pull"):
+        return None
+    pulling = _variant(network.with_decoupling_point(ALL_PULL), basis="installation", over=None)
+    (name,) = pulling.source_names
+    least = 1 if network.units == "integer" else 1e-3
+
+    def rules(numbers: Numbers) -> Rules:
+        return _level_rules(_variant(pulling, max_order=max(least, numbers["cap"])), {name: numbers["level"]})
+
+    return Kind({"level": float(_start_levels(pulling)[0]), "cap": 1.5 * float(demand_rates(network)[0])}, rules)
+
+
+def _constant_order(network: Network) -> Kind | None:
+    if not _has_one_stage(network, 1) or network.sources[0].mode not in (None, "push"):
+        return None
+    pushing = network.with_decoupling_point(ALL_PUSH)
+    entry = f"{pushing.source_names[0]}.push_quantity"
+    rate = 0.9 * float(demand_rates(network)[0])
+    return Kind({"quantity": rate}, lambda numbers: Rules(pushing, {entry: numbers["quantity"]}))
+
+
+def _tailored_base_surge(network: Network) -> Kind | None:
+    """Janakiraman, Seshadri & Sheopuri (2015), Management Science 61(4)."""
+    if not _has_one_stage(network, 2) or set(network.modes) != {"push"}:
+        return None
+    fast, slow = sorted(range(2), key=lambda j: network.sources[j].lead_time)
+    entries = [f"{name}.push_quantity" for name in network.source_names]
+
+    def rules(numbers: Numbers) -> Rules:
+        return Rules(network, {entries[slow]: numbers["quantity"]}, {entries[fast]: numbers["level"]})
+
+    rate = float(demand_rates(network)[0])
+    return Kind({"quantity": np.floor(rate), "level": float(_start_levels(network)[slow])}, rules)
+
+
+class DualIndex:
+    """Order up to one level what the fast source can still change, up to another all that is to come, up to a cap.
+
+    Veeraraghavan & Scheller-Wolf (2008), Now or later, Operations Research 56(4); the cap by Sun & Van Mieghem (2019).
+    """
+
+    def __init__(self, network: Network, fast: int, expedited: float, regular: float, cap: float = np.inf):
+        self.network, self._fast, self._levels, self._cap = network, fast, (expedited, regular), cap
+
+    def act(self, view: View) -> np.ndarray:
+        """Return actions [B, 2] in units."""
+        expedited, regular = self._levels
+        due = view.on_hand[0] - view.backorders[0] + view.pipeline[1 - self._fast][0]
+        now = np.maximum(expedited - due, 0.0)
+        later = np.minimum(np.maximum(regular - view.inventory_position[0] - now, 0.0), self._cap)
+        return np.stack([now, later] if self._fast == 0 else [later, now], axis=1)
+
+
+def _dual_index(network: Network, capped: bool = False) -> Kind | None:
+    at_once = [source.lead_time == 0 for source in network.sources]
+    if not _has_one_stage(network, 2) or set(network.modes) != {"push"} or sum(at_once) != 1:
+        return None
+    fast = at_once.index(True)
+    levels = _start_levels(network)
+    start = {"expedited": float(levels[fast]), "regular": float(levels[1 - fast])}
+    if capped:
+        start["cap"] = float(np.ceil(1.5 * demand_rates(network)[0]))
+    return Kind(start, lambda numbers: DualIndex(network, fast, **numbers))
+
+
+class Kanban:
+    """Release what a buffer lacks to its level once the pull stage has taken its part, which keeps a base stock."""
+
+    def __init__(self, network: Network, buffer: float, finished: float):
+        self.network, self._levels = network, (buffer, finished)
+        self._capacity = [source.capacity for source in network.sources]
+
+    def act(self, view: View) -> np.ndarray:
+        """Return actions [B, 2]: release, threshold."""
+        (push, pull), (buffer, finished) = self._capacity, self._levels
+        there = view.on_hand[0] + view.pipeline[0][0]
+        position = view.on_hand[1] + view.in_process[1] - view.backorders[1]
+        taken = np.minimum(np.minimum(there, pull), np.maximum(finished - position, 0.0))
+        released = np.minimum(np.maximum(buffer - (there - taken), 0.0), push)
+        return np.stack([released, np.full_like(released, finished)], axis=1)
+
+
+def _kanban(network: Network) -> Kind | None:
+    lead_times = [source.lead_time for source in network.sources]
+    in_a_row = len(network.stages) == 2 and list(network.inputs) == [(), ((0, 1),)]
+    if not in_a_row or network.modes != ("push", "pull") or lead_times[0] != 1:
+        return None
+    own = _variant(network, basis="installation", over=None)
+    buffer, finished = map(float, _start_levels(own))
+    start = {"buffer": buffer, "finished": finished}
+    return Kind(start, lambda numbers: Kanban(own, **numbers))
+
+
+def _reorder_point(network: Network) -> Kind | None:
+    if not any(source.fixed_cost for source in network.sources):
+        return None
+    own = _variant(network, basis="installation", over=None, lot=Lot(rule="s_S"))
+    levels = order_levels(own, economic_lots=True)
+    start = {f"{name}.s": max(0.0, float(s)) for name, s in zip(own.source_names, levels.reorder_point, strict=True)}
+    start |= {f"{name}.gap": float(gap) for name, gap in zip(own.source_names, levels.gap, strict=True)}
+
+    def rules(numbers: Numbers) -> Rules:
+        return _level_rules(
+            own, *({name: numbers[f"{name}.{key}"] for name in own.source_names} for key in ("s", "gap"))
+        )
+
+    return Kind(start, rules)
+
+
+def _lots(network: Network) -> Kind | None:
+    (mode, *others), (source, *_) = network.modes, network.sources
+    if others or not source.fixed_cost or mode != "pull":
+        return None
+    own = _variant(network, basis="installation", over=None, lot=Lot(rule="s_S"))
+    levels, (name,) = order_levels(own, economic_lots=True), own.source_names
+
+    def rules(numbers: Numbers) -> Rules:
+        lots = _variant(own, lot=Lot(rule="r_nQ", Q=max(1.0, numbers["Q"])))
+        return Rules(lots, {f"{name}.pull_threshold": numbers["r"]})
+
+    return Kind({"r": max(0.0, float(levels.reorder_point[0])), "Q": max(1.0, float(levels.gap[0]))}, rules)
+
+
+KINDS: dict[str, Callable[[Network], Kind | None]] = {
+    "base_stock": _base_stock,
+    "echelon_base_stock": _echelon_base_stock,
+    "capped_base_stock": _capped_base_stock,
+    "constant_order": _constant_order,
+    "tailored_base_surge": _tailored_base_surge,
+    "dual_index": _dual_index,
+    "capped_dual_index": partial(_dual_index, capped=True),
+    "kanban": _kanban,
+    "s_S": _reorder_point,
+    "r_nQ": _lots,
+}
