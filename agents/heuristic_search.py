@@ -107,12 +107,12 @@ def search(
         Share of a number below which steps end in real units.
     """
     names, tried, deadline = list(kind.start), {}, time.perf_counter() + seconds
-    point = np.array([float(np.rint(value)) if whole else value for value in kind.start.values()])
+    point = np.array([np.rint(value) if whole else value for value in kind.start.values()], dtype=float)
 
     def value(at: np.ndarray) -> float:
         key = tuple(at)
         if key not in tried:
-            tried[key] = np.inf if (at < 0).any() else cost(kind.make(dict(zip(names, key, strict=True))))
+            tried[key] = cost(kind.make(dict(zip(names, key, strict=True))))
         return tried[key]
 
     best, step = value(point), np.maximum(np.abs(point) / 4, 1.0)

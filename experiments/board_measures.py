@@ -11,12 +11,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from pushpull.agents import make_policy
 from pushpull.agents.heuristic_search import Heuristic, kinds, search
+from pushpull.agents.optimal import solve
 from pushpull.agents.planning import bound
 from pushpull.envs import Network, simulate
 from pushpull.envs.boards import BOARDS, make_board, references
@@ -30,6 +33,10 @@ from pushpull.experiments.settings import AgentSettings
 from pushpull.experiments.statistics import Estimate, estimate, paired_difference
 
 Row = dict[str, Any]
+GRIDS: dict[str, dict[str, list[Any]]] = {  # of the papers, beyond what the reference files hold
+    "lost_sales": {"lead_time": [1, 2, 3, 4], "penalty": [4, 9, 19, 39], "demand": ["poisson", "geometric"]},
+    "serial4": {"store_lead_time": [1, 2, 3, 4], "penalty": [4, 9, 19, 39]},
+}
 LEARNED = ("ppo", "rl", "a3c")  # of published names, those of agents that learned
 OURS = {"oracle": "hindsight", "shrinking_horizon_lp": "dlp_shrinking", "ppo_with_early_delivery": "ppo"}
 SHRINKING = "_shrinking"  # ends the names of policies that plan to the end of an episode
@@ -106,12 +113,19 @@ def instances(patterns: Sequence[str], quick: bool) -> list[Instance]:
     for board in (name for name in BOARDS if any(fnmatchcase(name, pattern) for pattern in patterns)):
         known = references(board)
         rows = known.get("rows", [{"parameters": {}}])
-        for row in rows[: 1 if quick else None]:
+        for row in rows[:1] if quick else [*rows, *_others(board, rows)]:
             published = {key: value for key, value in row.items() if key not in ("parameters", "name")}
             quantity = known.get("quantity", "cost per period")
             told = (known.get("source", "no values published"), quantity, known.get("differs", ""))
             found.append(Instance(board, row["parameters"], published, *told))
     return found
+
+
+def _others(board: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the instances of a paper's grid that are in no reference file."""
+    grid = GRIDS.get(board, {})
+    points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())] if grid else []
+    return [{"parameters": point} for point in points if point not in [row["parameters"] for row in rows]]
 
 
 def measure(instance: Instance, agents: Mapping[str, AgentSettings], effort: Effort) -> list[Row]:
@@ -120,6 +134,7 @@ def measure(instance: Instance, agents: Mapping[str, AgentSettings], effort: Eff
     money = money_of(instance.quantity, network)
     if money is None:
         return [{**row, "board": instance.name, "measure": instance.quantity} for row in _published(instance)]
+    simulate(network, make_policy("random", network), 1, effort.world, network.warm_up + 1)  # compiles what is timed
     best, rows = _best(instance, network, money, effort)
     rows += _published(instance)
     tuned = _tuned(network, money, effort)
@@ -140,28 +155,39 @@ def measure(instance: Instance, agents: Mapping[str, AgentSettings], effort: Eff
 
 
 class _Best(NamedTuple):
-    """The optimum, or a bound in each world."""
+    """The optimum and what its policy reaches in each world, or the mean of a bound and the bound in each world.
+
+    Gaps are paired with `by_world`: what luck does to the best, it does to others.
+    """
 
     value: float
     by_world: Any | None
 
 
 def _best(instance: Instance, network: Network, money: Money, effort: Effort) -> tuple[_Best, list[Row]]:
-    """Return the exact optimum where it is known, else the bound by hindsight."""
-    rows: list[Row] = []
+    """Return the exact optimum where a solver finds it or a file knows it, else the bound by hindsight."""
+    started = time.perf_counter()
+    try:
+        solved = solve(network) if money.column == "cost" else None
+    except (InputError, RuntimeError):  # of no class that has an exact solver, or without an average to settle to
+        solved = None
+    if solved is not None:
+        value, seconds = money.times * solved.cost, time.perf_counter() - started
+        row = _row("optimum", "optimum", solved.method, value=value) | {"seconds": seconds}
+        played, values = _play("optimum", "optimal policy", solved.method, network, solved.policy, money, effort)
+        return _Best(value, values), [row | {"fill_rate": solved.fill_rate}, played]
     if "optimal" in instance.published:
         value = float(instance.published["optimal"])
-        rows.append(_row("optimum", "optimum", "reference file", value=value))
-        return _Best(value, None), rows
-    started, tables = time.perf_counter(), []
+        return _Best(value, None), [_row("optimum", "optimum", "reference file", value=value)]
+    tables = []
     for first, count in _chunks(effort):
         tables.append(bound(network, effort.world + first, count, measure=money.column))
         if time.perf_counter() - started > effort.seconds:
             break
     by_world = money.of(pd.concat(tables, ignore_index=True))
     row = _row("bound", "hindsight", "linear program that knows the episode", estimate(by_world.to_numpy()))
-    rows.append(row | {"episodes": len(by_world), "seconds": time.perf_counter() - started})
-    return _Best(float(by_world.mean()), by_world), rows
+    row |= {"episodes": len(by_world), "seconds": time.perf_counter() - started}
+    return _Best(float(by_world.mean()), by_world), [row]
 
 
 def _chunks(effort: Effort) -> list[tuple[int, int]]:

@@ -26,7 +26,7 @@ from pushpull.experiments.folders import StoppedError
 from pushpull.experiments.seeds import first_test_world
 from pushpull.experiments.settings import BoardsSettings
 
-QUICK = {"episodes": 40, "seconds": 3.0, "trials": 60}  # most of each in a quick suite
+QUICK = {"episodes": 40, "seconds": 2.0, "trials": 60}  # most of each in a quick suite
 REFERENCES = ("optimum", "bound")  # kinds of rows that gaps are taken to
 KEYS = ("board", "measure", "kind", "name", "value", "low", "high", "gap", "gap_low", "gap_high", "controllable_gap",
         "fill_rate", "fill_rate_low", "fill_rate_high", "difference", "difference_low", "difference_high", "published",
@@ -63,8 +63,10 @@ def main(settings: BoardsSettings, console: Console) -> None:
 
 def _with_published(instance: Instance, row: Row) -> Row:
     """Return a row with the value that others report under its name, if they do."""
-    ordered = dict.fromkeys(KEYS) | row
-    if row["kind"] != "published":
+    ordered = dict.fromkeys(KEYS) | {"learned": False} | row
+    if row["name"] == "optimum":
+        ordered["published"] = instance.published.get("optimal")
+    elif row["kind"] != "published":
         for name, told in instance.published.items():
             if OURS.get(name, name) == row["name"] and isinstance(told, dict):
                 ordered["published"] = told.get("cost", told.get("profit"))
@@ -140,13 +142,13 @@ def _cells(row: Row) -> list[str]:
         row["kind"],
         f"{row['name']} (learned)" if row["learned"] else row["name"],
         _number(row, "value"),
-        _number(row, "gap", 2) if gaps else "",
+        _number(row, "gap", 2 if abs(row["gap"] or 0) < 100 else 0) if gaps else "",
         _number(row, "controllable_gap", 2) if gaps else "",
         "" if row["fill_rate"] is None else f"{row['fill_rate']:.1%}",
         _number(row, "difference", sign="+") if row["difference"] else "",
         _number(row, "published"),
         "" if row["episodes"] is None else f"{row['episodes']}",
-        "" if row["seconds"] is None else f"{row['seconds']:.1f}",
+        "" if row["seconds"] is None else f"{row['seconds']:.{int(row['seconds'] < 10)}f}",
     ]
 
 
@@ -158,7 +160,7 @@ def _number(row: Row, key: str, digits: int | None = None, sign: str = "") -> st
     size = abs(row["value"])
     digits = digits if digits is not None else 3 if size < 100 else 1
     half = "" if high is None else f" ± {high - value:,.{digits}f}"
-    return f"{value:{sign},.{digits}f}{half}"
+    return f"{round(value, digits) + 0.0:{sign},.{digits}f}{half}"
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:
