@@ -13,6 +13,7 @@ from pushpull.envs.actions import ActionSpace, decode
 from pushpull.envs.backends import namespace, to_numpy
 from pushpull.envs.checks import InputError
 from pushpull.envs.exogenous import Traces
+from pushpull.envs.information import Report, begun, shown
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
 from pushpull.envs.rewards import rewards
@@ -57,6 +58,7 @@ class ArrayWorld:
         self._initial = dynamics.initial_state(self._xp, network, batch, dtype=self._dtype)
         self._nothing = _no_flows(network, batch)
         self._state = self._initial
+        self._reports: list[Report] = []  # newest first; none where everything is known at once
         self._charge(self._nothing, np.zeros(batch, dtype=bool))
         self.totals = accounting.no_totals(network, batch)
 
@@ -65,6 +67,10 @@ class ArrayWorld:
         self._state = _choose(self._xp.where, self._xp.asarray(which), self._initial, self._state)
         self._charge(_choose(np.where, which, self._nothing, self.flows), ~which & self._last)
         self.totals = _choose(np.where, which, accounting.no_totals(self.network, self.batch), self.totals)
+        delay = max(self.network.information_delays)
+        if delay:
+            now = self._report()
+            self._reports = begun(np, which, now, self._reports or [now] * (delay + 1))
 
     def step(self, vectors: np.ndarray, traces: Traces) -> np.ndarray:
         """Run one period with action vectors [B, K], move the clock on, return rewards [B]."""
@@ -103,6 +109,8 @@ class ArrayWorld:
             weight=network.discount ** clock.astype(float),
         )
         clock += 1
+        if self._reports:
+            self._reports = [self._report(), *self._reports[:-1]]
         return rewards(self._weights, self.costs, self.revenue, self.flows)
 
     def play(self, rules: Rules, traces: Traces) -> None:
@@ -122,6 +130,15 @@ class ArrayWorld:
     def money(self) -> np.ndarray:
         """The last period's cost by term, then its revenue, [terms + 1, B]."""
         return np.stack([*self.costs.values(), self.revenue])
+
+    @property
+    def known(self) -> Report:
+        """What stages have told by now, in numpy."""
+        return shown(np, self.network, self._reports) if self._reports else self._report()
+
+    def _report(self) -> Report:
+        """Return what all stages could tell now."""
+        return Report(self.state, self.flows.demand[list(self.network.markets)])
 
     @property
     def state(self) -> dynamics.State:

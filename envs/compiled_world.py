@@ -12,6 +12,7 @@ from pushpull.envs import accounting, dynamics, kernel
 from pushpull.envs.actions import ActionSpace, unusable
 from pushpull.envs.array_world import episode_over
 from pushpull.envs.exogenous import Traces
+from pushpull.envs.information import Report
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
 from pushpull.envs.rewards import UNITS
@@ -80,6 +81,8 @@ class CompiledWorld:
         pipelines = dynamics.split(state.pipeline[:, 0], self.network.pipeline_rows)
         for j, units in enumerate(pipelines):
             rows[self._first[kernel.IN_PROCESS] + j] = sum(units)
+        told, known = rows[: self._first[kernel.SHIPPED]], rows[self._first[kernel.KNOWN] :]
+        known[:] = np.resize(told, known.shape)  # who begins has told nothing but this, whenever
         return rows
 
     def begin(self, which: np.ndarray) -> None:
@@ -123,15 +126,25 @@ class CompiledWorld:
         values = vectors[:, entry]
         raise unusable(self._space, entry, values[~np.isfinite(values)][0])
 
-    def _section(self, section: int) -> np.ndarray:
-        """Rows of one section of all environments, [rows, B]."""
-        first = self._first[section]
+    def _section(self, section: int, shown: int = 0) -> np.ndarray:
+        """Rows of one section of all environments, [rows, B]; `shown` rows further back, as they are known."""
+        first = shown + self._first[section]
         return _unblocked(self._rows[:, first : first + self._sizes[section]], self.batch)
 
     @property
     def state(self) -> dynamics.State:
         """The states."""
-        rows = {name: self._section(section) for name, section in kernel.STATE.items()}
+        return self._state_from(0)
+
+    @property
+    def known(self) -> Report:
+        """What stages have told by now."""
+        shown = self._first[kernel.KNOWN] if kernel.periods_kept(self.network) else 0
+        return Report(self._state_from(shown), self._section(kernel.DEMAND, shown)[list(self.network.markets)])
+
+    def _state_from(self, shown: int) -> dynamics.State:
+        """Return states whose rows stand behind row `shown`."""
+        rows = {name: self._section(section, shown) for name, section in kernel.STATE.items()}
         return dynamics.State(period=self._clock, **rows)
 
     @property

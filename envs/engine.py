@@ -19,7 +19,7 @@ from pushpull.envs.actions import ActionSpace
 from pushpull.envs.array_world import at_clock
 from pushpull.envs.checks import InputError, choice, number
 from pushpull.envs.exogenous import Traces, draw
-from pushpull.envs.information import Report, begun, shown
+from pushpull.envs.information import Report
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
 from pushpull.envs.rewards import PRESETS
@@ -82,7 +82,6 @@ class Engine:
         disrupted = network.draws_availability
         self._world = make_world(network, self.clock, backend, dtype, self.space, self.observation, weights, disrupted)
         self._traces: Traces | None = None
-        self._reports: list[Report] = []  # newest first; none where everything is known at once
 
     def reset(self, seed: int | Sequence[int]) -> None:
         """Start the first episode of every environment: environment e in the world seed + e, or seed[e]."""
@@ -105,10 +104,6 @@ class Engine:
             self._traces.table[..., which] = fresh.table
         self.clock[which] = 0
         self._world.begin(which)
-        delay = max(self.network.information_delays)
-        if delay:
-            now = self._report()
-            self._reports = begun(np, which, now, self._reports or [now] * (delay + 1))
 
     def step(self, vectors: np.ndarray) -> np.ndarray:
         """Run one period with action vectors [B, K]; return rewards [B].
@@ -121,15 +116,12 @@ class Engine:
         traces = self._episodes
         vectors = np.asarray(vectors, np.float64, order="C")
         self._examine_shape("action", vectors)
-        paid = self._world.step(vectors, traces)
-        if self._reports:
-            self._reports = [self._report(), *self._reports[:-1]]
-        return paid
+        return self._world.step(vectors, traces)
 
     def play(self, policy: Acts) -> None:
         """Run all episodes to their end under a policy; one of rules runs in compiled code where that is at hand."""
         rules = policy if isinstance(policy, Rules) else getattr(policy, "rules", None)
-        if isinstance(rules, Rules) and not self.clock.any() and not self._reports:
+        if isinstance(rules, Rules) and not self.clock.any():
             self._world.play(rules, self._episodes)
         while not self.ended.all():
             vectors = np.asarray(policy.act(self.view()))
@@ -154,13 +146,11 @@ class Engine:
 
     def observe(self) -> np.ndarray:
         """Return the observations of now, [B, D] float32."""
-        if self._reports:
-            return self.observation(self.view())
         return self._world.observe(self._episodes, self.view)
 
     def view(self) -> View:
         """Return what may be known now."""
-        return self._view(shown(np, self.network, self._reports)) if self._reports else self.live_view()
+        return self._view(self._world.known)
 
     def live_view(self) -> View:
         """Return how things are now, even where stages report late."""
@@ -173,11 +163,6 @@ class Engine:
         available = None if traces.available is None else at_clock(traces.available, now)
         booked = None if traces.booked is None else at_clock(traces.booked, now)
         return View(self.network, known.state, self.periods, self.seeds, known.last_demand, forecast, available, booked)
-
-    def _report(self) -> Report:
-        """Return what all stages could tell now, in arrays of its own."""
-        state = {name: np.array(rows) for name, rows in vars(self._world.state).items()}
-        return Report(dynamics.State(**state), self._world.flows.demand[list(self.network.markets)])
 
     @property
     def ended(self) -> np.ndarray:

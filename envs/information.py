@@ -3,7 +3,7 @@
 The physics knows nothing of it: goods, triggers and costs are what they are. Only what an agent sees of a stage, its
 stock, its backorders, the orders and pipelines of its sources, its market's demand, goodwill, returns and what is
 borrowed, is `information_delay` periods old; before the first period it is what the stage started with, and no demand.
-A resource is seen as late as the latest of the stages that use it.
+A resource is seen as late as the latest of the stages that use it. The kernel does the same to its rows (`learn`).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ Read `dynamics.py` first: functions here carry the names of its methods, and nam
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from numba import njit
 from pushpull.envs import resilience
 from pushpull.envs.dynamics import ROUNDING
 from pushpull.envs.exogenous import first_trace_rows
+from pushpull.envs.information import row_delays
 from pushpull.envs.network import ACTION_COLUMNS, COST_TERMS, MODES, OVERFLOWS, Network
 
 LANES = 128
@@ -42,19 +44,19 @@ def values(plain: Iterable[int]) -> Any:
  FORECASTS, WARM_UP,
  STAGES, ORDER, MARKETS, LISTED, ENTRIES, PAID, PAID_COUNT, SEEN,  # where in the ints
  SEES_POSITIONS, TERMS, COST_ROWS, TOTALS, FOLLOWS_DISRUPTIONS, AFTERMATH, WRITES_OFF, LIMITS_STORAGE, SALVAGES,
- RESOURCES, REMEMBERS, TAKES_BACK, ECONOMIES, PROMOTES,
+ RESOURCES, REMEMBERS, TAKES_BACK, ECONOMIES, PROMOTES, SHOWN, MEMORY, LATE,
  # first rows of traces
  OUTSIDE_DEMAND, OUTSIDE_AVAILABLE, OUTSIDE_BOOKED, OUTSIDE_COUNTED, OUTSIDE_LEAD_TIME, OUTSIDE_YIELDS,
  OUTSIDE_FORECAST,
  STAGE_RATE, WEIGHT, REQUIREMENT, BETA, RESOURCE_RATE,  # where in the rates
  ON_HAND, OWED, PENDING, PIPELINE, IN_TRANSIT, OWED_BY_AGE, STOCK_BY_AGE, SETUP, GOODWILL, RETURNING,
- RETURN_PARTS, BORROWED, DEMAND, SHIPPED, ON_TIME,
+ RETURN_PARTS, BORROWED, DEMAND, IN_PROCESS, SHIPPED, ON_TIME,
  LOST, ORDERED, STARTED, RECEIPT, SHORTFALL, WRITTEN_OFF, OVERFLOW, CHANGEOVERS, RESOURCE_USED, ON_OVERTIME, TRAVEL,
- SCRAPPED, IN_PROCESS, RETURNED, CAME_BACK, RESTOCKED, PROMOTION, PROMOTED, TAKEN_BACK, SHIPPED_LATE, COSTS, REVENUE,
+ SCRAPPED, RETURNED, CAME_BACK, RESTOCKED, PROMOTION, PROMOTED, TAKEN_BACK, SHIPPED_LATE, COSTS, REVENUE, KNOWN, PAST,
  ROWS,  # sections
  QUANTITY, THRESHOLD, GAP, INTENSITY, AVAILABLE, DRAWN_LEAD_TIME, YIELDS, FORESEEN, POSITION, NEED, FINAL, WANT,
- COUNTED, CLAIM, NEXT_SETUP, SCRATCH, WORK_ROWS,  # scratch
- HEAD) = values(range(105))
+ COUNTED, CLAIM, NEXT_SETUP, SCRATCH, TURN, WORK_ROWS,  # scratch
+ HEAD) = values(range(111))
 (MODE, STAGE, LEAD_TIME, DELAY, PIPELINE_ROW, TRANSIT_ROW, LINK, END_LINK, CARRIES, RULE, AT_MOST_ONE, FIXED_GAP,
  BASIS, BASIS_LIST, END_BASIS_LIST, HAS_CARDS, CARDS_LIST, END_CARDS_LIST, REVIEW_PERIOD, REVIEW_OFFSET, AFFECTS,
  IS_DISRUPTED, TRAVEL_ROW, IN_ORDER, SCRAP_ROW, COUNTED_LIST, END_COUNTED_LIST, RESOURCE, OVERTIME_ROW, BREAKS,
@@ -172,27 +174,45 @@ def section_sizes(network: Network, disrupted: bool) -> tuple[dict[int, int], di
     """Rows of each section of a block, and of its scratch, in their order."""
     n, j, ages, r = len(network.stages), len(network.sources), sum(network.ages), len(network.resource_names)
     back, campaigns = len(network.returning), len(network.promoting)
-    kept = {
+    told = {  # what stages can tell of themselves
         ON_HAND: n, OWED: n, PENDING: j, PIPELINE: sum(network.pipeline_rows), IN_TRANSIT: sum(network.order_delays),
         OWED_BY_AGE: ages, STOCK_BY_AGE: sum(network.shelf_lives), SETUP: r,
         GOODWILL: len(network.remembered), RETURNING: sum(network.return_lags), RETURN_PARTS: 3 * back,
-        BORROWED: sum(network.borrowing),
-        DEMAND: n, SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j,
+        BORROWED: sum(network.borrowing), DEMAND: n, IN_PROCESS: j,
+    }  # fmt: skip
+    size, memory = sum(told.values()), periods_kept(network)
+    kept = told | {
+        SHIPPED: n, ON_TIME: n, LOST: n, ORDERED: j, STARTED: j, RECEIPT: j, SHORTFALL: j,
         WRITTEN_OFF: n * network.writes_off, OVERFLOW: n * network.limits_storage, CHANGEOVERS: r,
         RESOURCE_USED: r, ON_OVERTIME: len(network.overtime_sources),
-        TRAVEL: len(network.random_lead_times), SCRAPPED: len(network.yielding_sources), IN_PROCESS: j,
+        TRAVEL: len(network.random_lead_times), SCRAPPED: len(network.yielding_sources),
         RETURNED: 2 * back, CAME_BACK: back, RESTOCKED: back,
         PROMOTION: campaigns, PROMOTED: campaigns, TAKEN_BACK: campaigns, SHIPPED_LATE: ages,
-        COSTS: len(network.cost_terms), REVENUE: 1, ROWS: 0,
+        COSTS: len(network.cost_terms), REVENUE: 1,
+        KNOWN: size if memory else 0, PAST: size * memory, ROWS: 0,
     }  # fmt: skip
     scratch = {
         QUANTITY: j, THRESHOLD: j, GAP: j, INTENSITY: campaigns, AVAILABLE: j if disrupted else 0,
         DRAWN_LEAD_TIME: len(network.random_lead_times), YIELDS: len(network.yielding_sources),
         FORESEEN: n, POSITION: n, NEED: n, FINAL: n, WANT: j,
         COUNTED: sum(network.book_rows) if any(network.counted_orders) else 0,
-        CLAIM: r, NEXT_SETUP: r, SCRATCH: 6, WORK_ROWS: 0,
+        CLAIM: r, NEXT_SETUP: r, SCRATCH: 6, TURN: 1 if memory else 0, WORK_ROWS: 0,
     }  # fmt: skip
     return kept, scratch
+
+
+def periods_kept(network: Network) -> int:
+    """Return how many periods back a block remembers what stages told, this one included; 0 where none is late."""
+    longest = max(network.information_delays)
+    return longest + 1 if longest else 0
+
+
+def _lateness(network: Network) -> list[int]:
+    """Return how many periods old each row that stages tell is when it is shown; nothing where none is late."""
+    if not periods_kept(network):
+        return []
+    delays = row_delays(network)
+    return [*chain(*(delays[name] for name in STATE)), *network.information_delays, *delays["pending"]]
 
 
 def first_rows(network: Network, disrupted: bool = False) -> dict[int, int]:
@@ -333,6 +353,8 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     head[TAKES_BACK] = bool(network.returning)
     head[ECONOMIES] = network.has_economies
     head[PROMOTES] = bool(network.promoting)
+    head[MEMORY] = periods_kept(network)
+    head[SHOWN] = rows[KNOWN] if head[MEMORY] else 0
     head[FOLLOWS_DISRUPTIONS] = disrupted and resilience.rows(network) > 0
     head[AFTERMATH] = resilience.aftermath(network)
     head[TERMS] = len(network.cost_terms)
@@ -343,7 +365,7 @@ def pack(network: Network, dtype: type, vectors: Vectors, disrupted: bool = Fals
     lists_of_ints = {
         STAGES: stages.ravel(), ORDER: network.stage_order, MARKETS: list(network.markets),
         LISTED: [m for m, _ in lists], ENTRIES: np.ravel(entries), PAID: [row for row, _ in vectors.paid],
-        SEEN: vectors.seen,
+        SEEN: vectors.seen, LATE: _lateness(network),
         TOTALS: [vectors.totals[name] for name in TOTALS_FIELDS],
         COST_ROWS: [
             rows[COSTS] + network.cost_terms.index(term) if term in network.cost_terms else -1 for term in COST_TERMS
@@ -413,7 +435,7 @@ def resource_rate(ints, rates, r, field):
 @compiled
 def period(ints, rates, rows, work, clock, periods):
     """Run the sequence of events on a block whose demand, action, availability and forecast rows are filled."""
-    for row in range(ints[SHIPPED], ints[IN_PROCESS]):
+    for row in range(ints[SHIPPED], ints[RETURNED]):
         for e in range(rows.shape[1]):
             rows[row, e] = 0
     if ints[PUSH_FIRST] and ints[SOME_PUSH]:
@@ -1352,7 +1374,7 @@ def step(ints, rates, scales, rows, totals, work, clock, discount, outside, acti
     refused = refuse(ints, clock, outside.shape[0], actions)
     if refused != -1:
         return refused
-    lanes = rows.shape[2]
+    lanes, turn = rows.shape[2], turn_of(ints, work)
     for block in range(rows.shape[0]):
         first = block * lanes
         last = min(first + lanes, clock.size)
@@ -1364,8 +1386,31 @@ def step(ints, rates, scales, rows, totals, work, clock, discount, outside, acti
         pay(ints, scales, own, paid[first:last])
         for e in range(now.size):
             now[e] += 1
-        look(ints, rates, scales, own, work, now, outside, seen, first)
+        if ints[MEMORY]:
+            learn(ints, own, turn)
+        look(ints, rates, scales, own[ints[SHOWN] :], work, now, outside, seen, first)
+    if ints[MEMORY]:
+        work[ints[TURN], 0] = (turn + 1) % ints[MEMORY]
     return -1
+
+
+@compiled
+def turn_of(ints, work):
+    """Return where in the memory of late stages this period's news belong."""
+    return int(work[ints[TURN], 0]) if ints[MEMORY] else 0
+
+
+@compiled
+def learn(ints, rows, turn):
+    """Remember what stages could tell now, and show of each row what it told when it was as late as it is."""
+    size, memory, known = ints[SHIPPED], ints[MEMORY], ints[KNOWN]
+    for row in range(size):
+        late = ints[ints[LATE] + row]
+        now, then = ints[PAST] + turn * size + row, ints[PAST] + (turn - late) % memory * size + row
+        for e in range(rows.shape[1]):
+            rows[now, e] = rows[row, e]
+        for e in range(rows.shape[1]):
+            rows[known + row, e] = rows[then, e]
 
 
 @compiled
@@ -1397,8 +1442,8 @@ def observe(ints, rates, scales, rows, work, clock, outside, seen):
     lanes = rows.shape[2]
     for block in range(rows.shape[0]):
         first = block * lanes
-        now = clock[first : min(first + lanes, clock.size)]
-        look(ints, rates, scales, rows[block], work, now, outside, seen, first)
+        now, own = clock[first : min(first + lanes, clock.size)], rows[block]
+        look(ints, rates, scales, own[ints[SHOWN] :], work, now, outside, seen, first)
 
 
 @entry_point
@@ -1414,7 +1459,7 @@ def play(ints, rates, rows, totals, work, clock, outside, released, levels, disc
     levels : ndarray of float64 [2, K]
         Of each entry: the position at or below which a quantity is released, and the level.
     """
-    lanes, some = rows.shape[2], 0
+    lanes, turn, some = rows.shape[2], turn_of(ints, work), 0
     for k in range(ints[K]):
         row, some = ints[ints[ENTRIES] + 2 * k], some + released[k]
         for e in range(lanes):
@@ -1423,19 +1468,26 @@ def play(ints, rates, rows, totals, work, clock, outside, released, levels, disc
     for block in range(rows.shape[0]):
         first = block * lanes
         now, own, sums = clock[first : min(first + lanes, clock.size)], rows[block], totals[block]
-        for _ in range(outside.shape[0]):
+        for t in range(outside.shape[0]):
             fill_outside(ints, rates, own, work, now, outside, first)
             if some:
-                release(ints, rates, own, work, released, levels)
+                release(ints, rates, own[ints[SHOWN] :], work, released, levels)
             period(ints, rates, own, work, now, outside.shape[0])
             tally(ints, rates, own, work, sums, now, discount)
             for e in range(now.size):
                 now[e] += 1
+            if ints[MEMORY]:
+                learn(ints, own, (turn + t) % ints[MEMORY])
+    if ints[MEMORY]:
+        work[ints[TURN], 0] = (turn + outside.shape[0]) % ints[MEMORY]
 
 
 @compiled
 def release(ints, rates, rows, work, released, levels):
-    """Put the quantities that rules release into the block; the second source of a stage counts what the first does."""
+    """Put the quantities that rules release, by the rows that are known, into the block.
+
+    The second source of a stage counts what the first releases.
+    """
     lanes, tolerance, position, zero = rows.shape[1], rates[0], ints[SCRATCH] + 3, rows.dtype.type(0)
     inventory_positions(ints, rates, rows, work)
     for k in range(ints[K]):
@@ -1536,7 +1588,7 @@ def pay(ints, scales, rows, paid):
 
 @compiled
 def look(ints, rates, scales, rows, work, clock, outside, seen, first):
-    """Write a block's observations."""
+    """Write a block's observations, of the rows that are known."""
     periods, shown, dimensions = outside.shape[0], ints[SCRATCH], ints[D]
     if ints[SEES_POSITIONS]:
         inventory_positions(ints, rates, rows, work)
@@ -1653,7 +1705,7 @@ def tally(ints, rates, rows, work, totals, clock, discount):
         (T_PROMOTION, ints[PROMOTION], ints[SHIPPED_LATE] - ints[PROMOTION]),  # and what it added and took back
     ):
         sum_up(rows, row, totals, total_row(ints, field), count, clock, warm_up, everywhere)
-    if ints[IN_PROCESS] > ints[TRAVEL]:
+    if ints[RETURNED] > ints[TRAVEL]:
         tally_supply(ints, rows, totals, clock)
     sum_squares(rows, ints[ORDERED], totals, total_row(ints, T_ORDER_SQUARED), ints[J], clock, warm_up, everywhere)
     for i in range(ints[N]):

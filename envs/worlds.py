@@ -12,6 +12,7 @@ from pushpull.envs.actions import ActionSpace
 from pushpull.envs.array_world import ArrayWorld
 from pushpull.envs.backends import resolve
 from pushpull.envs.exogenous import Traces
+from pushpull.envs.information import Report
 from pushpull.envs.network import Network
 from pushpull.envs.observations import Observation, View
 from pushpull.envs.rules import Rules
@@ -26,6 +27,11 @@ class World(Protocol):
     @property
     def state(self) -> dynamics.State:
         """The states, in numpy."""
+        ...
+
+    @property
+    def known(self) -> Report:
+        """What may be known of the states and of the last demand, in numpy: where stages report late, what was."""
         ...
 
     @property

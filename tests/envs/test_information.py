@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import strategies as st
 
 from pushpull.envs import Network, dynamics, load_network
 from pushpull.envs.engine import Engine
 from pushpull.envs.exogenous import draw
 from pushpull.envs.information import row_delays
-from pushpull.envs.observations import STANDARD_BLOCKS, Observation, View
+from pushpull.envs.observations import BLOCKS, STANDARD_BLOCKS, Observation, View
 from pushpull.envs.rollout import rollout
 from pushpull.envs.rules import Rules
-from tests.envs.strategies import hunt, networks
+from tests.envs.strategies import cases, hunt, networks
+from tests.envs.test_kernel import worlds
 
 SEEN = ("on_hand", "backorders", "pending", "in_process", "in_transit", "inventory_position", "last_demand")
 
@@ -104,6 +106,56 @@ def test_who_starts_anew_has_told_nothing(backend):
     np.testing.assert_array_equal(after.period, [5, 0, 5])
 
 
+@pytest.mark.parametrize("name", ["beer_game", "car", "electronics_full", "marketing_channel"])
+def test_engines_show_the_same(name):
+    """All that can be observed, in two blocks and a bit that start anew at different times; stages differ in delay."""
+    first, *_, last = load_network(name).stage_names
+    network = late(name, 2, **{first: 0, last: 5})
+    blocks = [block for block in BLOCKS if BLOCKS[block].names(network)]
+    engines = [
+        Engine(network, 270, backend=backend, observation=Observation(network, blocks, scaled=True))
+        for backend in ("numba", "numpy")
+    ]
+    rng = np.random.default_rng(0)
+    for engine in engines:
+        engine.reset(5)
+    for t in range(30):
+        if t in (9, 10, 21):
+            restart = rng.uniform(size=270) < 0.3
+            for engine in engines:
+                engine.begin(restart)
+        assert_shown_alike(*engines)
+        vectors = rng.uniform(0, 1, (270, len(engines[0].space.entries))) * engines[0].space.high
+        for engine in engines:
+            engine.step(vectors)
+
+
+def assert_shown_alike(one: Engine, other: Engine) -> None:
+    np.testing.assert_array_equal(one.observe(), other.observe())
+    for field in (*SEEN, "setup", "goodwill", "returning", "borrowed", "period"):
+        np.testing.assert_array_equal(getattr(one.view(), field), getattr(other.view(), field), err_msg=field)
+        np.testing.assert_array_equal(getattr(one.live_view(), field), getattr(other.live_view(), field), err_msg=field)
+
+
+@hunt(30)
+@given(cases(), st.lists(st.integers(0, 3), min_size=6, max_size=6))
+def test_random_networks_are_known_alike(case, delays):
+    mapping, plan = case
+    for stage, delay in zip(mapping["stages"].values(), delays, strict=False):
+        stage["information_delay"] = delay
+    network = Network.from_dict(mapping)
+    traces = plan.traces(network, np.ones((len(plan.demand), 1, len(network.markets), 1)))
+    kernel, arrays = worlds(network, 1, "float64", plan.available is not None)
+    for world in (kernel, arrays):
+        world.begin(np.ones(1, dtype=bool))
+    for vector in plan.vectors(network):
+        for world in (kernel, arrays):
+            world.step(vector[None], traces)
+        for name, rows in vars(arrays.known.state).items():
+            np.testing.assert_allclose(getattr(kernel.known.state, name), rows, rtol=1e-9, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(kernel.known.last_demand, arrays.known.last_demand, rtol=1e-9, atol=1e-9)
+
+
 def test_a_vector_environment_is_its_single_ones():
     network = late("chain4", 2)
     many = gymnasium.make_vec("PushPull-v0", num_envs=2, network=network)
@@ -124,12 +176,20 @@ def test_policies_act_on_what_they_see_and_thresholds_on_what_is():
     for delay in (0, 4):
         network = Network.from_dict(mapping | {"information_delay": delay})
         rules = Rules(network, {}, up_to={f"{name}.push_quantity": 60 for name in network.source_names})
-        engines = [Engine(network, 2, backend=backend) for backend in ("numba", "numpy")]
+        engines = [Engine(network, 270, backend=backend) for backend in ("numba", "numpy")]
         for engine in engines:
             engine.reset(0)
             engine.play(rules)
         np.testing.assert_allclose(engines[0].totals.start, engines[1].totals.start)
-        totals.append(engines[0].totals.start)
+        totals.append(np.array(engines[0].totals.start))
+        assert_shown_alike(*engines)
+        for engine in engines:  # and on they go, from where what is late was left
+            engine.begin(np.arange(270) % 3 > 0)
+            engine.begin(np.arange(270) % 3 == 0)
+        for _ in range(5):
+            for engine in engines:
+                engine.step(np.full((270, 4), 30.0))
+            assert_shown_alike(*engines)
     assert (totals[0] != totals[1]).any()
     pulling = []
     for delay in (0, 4):
