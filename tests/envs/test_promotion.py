@@ -222,7 +222,7 @@ def test_the_action_has_an_entry_behind_those_of_sources():
         assert engine.flows.promotion == [[0.75]]
 
 
-@pytest.mark.parametrize("name", sorted(set(POLICIES) - {"random"}))
+@pytest.mark.parametrize("name", sorted(set(POLICIES) - {"random", "optimal"}))
 def test_policies_by_formula_run_no_campaigns(name):
     network = shop(PROMOTION, goodwill={"loss": 0.1, "gain": 0.1}, backorder_cost=9)
     engine = Engine(network, 3, periods=5)
