@@ -19,6 +19,7 @@ import numpy as np
 from pushpull.agents.solution import (
     Solution,
     demand_law,
+    largest_order,
     must_decide_before_demand,
     only,
     waits_at_a_price,
@@ -49,7 +50,7 @@ def solve_dual_sourcing(network: Network) -> Solution:
             f"lead times {quick.lead_time} and {late.lead_time} at costs {prices[0]:g} and {prices[1]:g}: one source "
             "is never worth its price; leave it out, or make the faster one dearer",
         )
-    if min(quick.capacity, quick.max_order) < np.inf:
+    if largest_order(network, fast) < np.inf:
         raise InputError(f"stages.{name}.sources[{fast}].capacity", "of the faster source; leave it out")
     optimum = dual_sourcing(
         pmf(law),
@@ -57,7 +58,7 @@ def solve_dual_sourcing(network: Network) -> Solution:
         stage.holding_cost,
         market.backorder_cost,
         (prices[0], prices[1]),
-        min(late.capacity, late.max_order),
+        largest_order(network, slow),
     )
     return Solution(
         cost=optimum.cost,

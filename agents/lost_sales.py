@@ -18,6 +18,7 @@ import numpy as np
 from pushpull.agents.solution import (
     Solution,
     demand_law,
+    largest_order,
     must_decide_before_demand,
     only,
     order_actions,
@@ -53,7 +54,7 @@ def solve_lost_sales(network: Network) -> Solution:
         )
     if stage.holding_cost <= 0:
         raise InputError(f"stages.{name}.holding_cost", "0, so no stock is too large; give a cost above 0")
-    demand, most = pmf(law), min(source.capacity, source.max_order)
+    demand, most = pmf(law), largest_order(network, 0)
     unit_cost = source.unit_cost + source.pipeline_holding_cost * source.lead_time
     if source.lead_time == 0:
         return _without_lead_time(network, demand, most, unit_cost)

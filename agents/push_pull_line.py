@@ -1,10 +1,11 @@
 """Two stages in a row with capacities, solved exactly: push into a buffer, pull from it, demand in a season.
 
-Both decide before demand, and what they start can be used a period later. The state is the buffer b, the finished stock
-i less what is owed, and the place in the season. A period releases u up to the push capacity, pulls r up to the pull
-capacity and the buffer, and pays for what stays in the buffer, and for finished stock or backorders after demand:
-b' = b - r + u, i' = i + r - d. Echelon base-stock levels are near the best, modified by capacity (Parker & Kapuscinski
-2004, Operations Research 52(5)); here every pair (u, r) is tried, season by season.
+Both decide before demand (`push_then_pull` solves the line that pulls after it), and what they start can be used a
+period later. The state is the buffer b, the finished stock i less what is owed, and the place in the season. A period
+releases u up to the push capacity, pulls r up to the pull capacity and the buffer, and pays for what stays in the
+buffer, and for finished stock or backorders after demand: b' = b - r + u, i' = i + r - d. Echelon base-stock levels are
+near the best, modified by capacity (Parker & Kapuscinski 2004, Operations Research 52(5)); here every pair (u, r) is
+tried, season by season.
 
 Backorders have no end, so demand is forgiven below the lowest finished stock. The space grows until the optimal cost no
 longer moves; the error is the distance of the bounds and the last move.
@@ -17,11 +18,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pushpull.agents.push_then_pull import PushThenPullPolicy, push_then_pull
 from pushpull.agents.solution import (
     Solution,
     cost_that_no_policy_changes,
+    demand_laws,
     in_a_row,
-    must_decide_before_demand,
+    largest_order,
     only,
     order_actions,
     waits_at_a_price,
@@ -30,7 +33,7 @@ from pushpull.agents.solution import (
 from pushpull.agents.stock_costs import backorder_costs
 from pushpull.agents.value_iteration import Converged, push_pull_sweep, relative_value_iteration
 from pushpull.envs.checks import InputError
-from pushpull.envs.demand import laws, pmf
+from pushpull.envs.demand import pmf
 from pushpull.envs.network import Network
 from pushpull.envs.observations import View
 
@@ -42,7 +45,11 @@ def solve_push_pull_line(network: Network) -> Solution:
     """Return the optimum of two stages in a row with capacities or a season."""
     only(network, source=("capacity", "max_order"), demand=("season",))
     supplier, shop = reversed(in_a_row(network))
-    must_decide_before_demand(network)
+    if waits_for_demand := network.modes[network.sources_of[shop][0]] == "pull" and network.counts_after_demand:
+        if network.modes[network.sources_of[supplier][0]] == "pull":
+            where = f"stages.{network.stage_names[supplier]}.sources[0].mode"
+            raise InputError(where, "pull after demand, with a capacity or a season; use push, or orders before demand")
+        _pulls_by_position(network, shop)
     if network.sequence[0] == "push":
         raise InputError("sequence", "releases before receipts; use sequence: [receive, push, pull, demand, ship]")
     for i in (supplier, shop):
@@ -53,34 +60,44 @@ def solve_push_pull_line(network: Network) -> Solution:
                 f"{source.lead_time} with a capacity or a season; give 1, or leave out capacities and season",
             )
     waits_at_a_price(network, shop)
-    demand = network.markets[shop].demand
-    assert demand is not None
-    season = laws(demand, network.units, max(1, len(demand.season)))
+    season = demand_laws(network)
     for law in season:
         whole_demand(network, law)
     limits = []
     mean = sum(law.mean for law in season) / len(season)
     for i in (supplier, shop):
-        source = network.sources[network.sources_of[i][0]]
-        limits.append(min(source.capacity, source.max_order))
-        if np.floor(limits[-1]) <= mean * (1 + _MOVE):
+        limits.append(largest_order(network, network.sources_of[i][0]))
+        if limits[-1] <= mean * (1 + _MOVE):
             raise InputError(
                 f"stages.{network.stage_names[i]}.sources[0].capacity",
                 f"{limits[-1]:g} does not exceed mean demand {mean:g}, so backorders grow for ever; give more",
             )
     holding = [network.stages[network.stage_names[i]].holding_cost for i in (supplier, shop)]
-    optimum = push_pull_line(
-        [pmf(law) for law in season],
-        (limits[0], limits[1]),
-        (holding[0], holding[1]),
-        network.markets[shop].backorder_cost,
-    )
+    demands, backorder_cost = [pmf(law) for law in season], network.markets[shop].backorder_cost
+    beside = cost_that_no_policy_changes(network)
+    if waits_for_demand:
+        late = push_then_pull(demands, limits, holding, backorder_cost)
+        return Solution(
+            cost=late.cost + beside,
+            policy=PushThenPullPolicy(network, late, supplier, shop),
+            method="relative value iteration over buffer, finished stock, waiting orders and season",
+            error=late.error,
+        )
+    optimum = push_pull_line(demands, limits, holding, backorder_cost)
     return Solution(
-        cost=optimum.cost + cost_that_no_policy_changes(network),
+        cost=optimum.cost + beside,
         policy=PushPullLinePolicy(network, optimum, supplier, shop),
-        method="relative value iteration over buffer, finished stock and season (Parker & Kapuscinski 2004)",
+        method="relative value iteration over buffer, finished stock and season",
         error=optimum.error,
     )
+
+
+def _pulls_by_position(network: Network, i: int) -> None:
+    """Refuse an order rule whose levels are not those of the position of the stage itself."""
+    if network.sources[network.sources_of[i][0]].basis == "physical":
+        raise InputError(
+            f"stages.{network.stage_names[i]}.sources[0].basis", "'physical' is blind to orders; use installation"
+        )
 
 
 @dataclass(frozen=True)
@@ -96,8 +113,8 @@ class PushPullLine:
 
 def push_pull_line(
     season: Sequence[np.ndarray],
-    capacities: tuple[float, float],
-    holding_costs: tuple[float, float],
+    capacities: Sequence[float],
+    holding_costs: Sequence[float],
     backorder_cost: float,
 ) -> PushPullLine:
     """Solve a line of two stages.
@@ -106,9 +123,9 @@ def push_pull_line(
     ----------
     season : sequence of ndarray [D + 1]
         Probabilities of 0, 1, ..., D units of demand, for each period of the cycle.
-    capacities : (float, float)
+    capacities : sequence of 2 floats
         Most units that are released, and that are pulled, in a period; at least one, and more than mean demand.
-    holding_costs : (float, float)
+    holding_costs : sequence of 2 floats
         Per unit left in the buffer, and in finished stock.
     backorder_cost : float
         Per unit owed at the end of a period.
@@ -127,8 +144,8 @@ def push_pull_line(
 
 def _within(
     season: Sequence[np.ndarray],
-    capacities: tuple[float, float],
-    holding_costs: tuple[float, float],
+    capacities: Sequence[float],
+    holding_costs: Sequence[float],
     backorder_cost: float,
     size: np.ndarray,
 ) -> tuple[Converged, np.ndarray, np.ndarray, int]:

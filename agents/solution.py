@@ -99,11 +99,23 @@ def _refuse(where: str, settings: Settings, known: Collection[str]) -> None:
             raise InputError(f"{where}{key}", f"{told} is beyond what is solved exactly here; leave it out")
 
 
-def demand_law(network: Network) -> Law:
-    """Return the law of a period's demand at the only market."""
+def demand_laws(network: Network) -> list[Law]:
+    """Return the law of demand at the only market in each period of its season."""
     (demand,) = network.market_demands.values()
     assert isinstance(demand, Demand)  # others are refused
-    return laws(demand, network.units, 1)[0]
+    return laws(demand, network.units, max(1, len(demand.season)))
+
+
+def demand_law(network: Network) -> Law:
+    """Return the law of demand at the only market, which has no season."""
+    (law,) = demand_laws(network)
+    return law
+
+
+def largest_order(network: Network, j: int) -> float:
+    """Return the units that source j can start in a period, and beyond which an order of it would wait."""
+    source = network.sources[j]
+    return float(np.floor(min(source.capacity, source.max_order if network.modes[j] == "pull" else np.inf)))
 
 
 def whole_demand(network: Network, law: Law) -> None:
@@ -185,5 +197,5 @@ def cost_that_no_policy_changes(network: Network) -> float:
 
     Its purchase and, by Little's law, lead time times the rate of the pipeline.
     """
-    rate = demand_law(network).mean
+    rate = float(np.mean([law.mean for law in demand_laws(network)]))
     return rate * sum(s.unit_cost + s.pipeline_holding_cost * s.lead_time for s in network.sources)

@@ -44,6 +44,7 @@ def relative_value_iteration(
     periods: int = 1,
     tolerance: float = 1e-6,
     most: int = 30_000,
+    between: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Converged:
     """Repeat a sweep until its bounds on the average cost are close.
 
@@ -59,6 +60,8 @@ def relative_value_iteration(
         Greatest distance of the bounds, relative to the cost (absolute below a cost of 1).
     most : int
         Iterations after which it gives up.
+    between : callable, optional
+        What brings values [S] nearer to the best between two sweeps, where sweeps are dear.
 
     Raises
     ------
@@ -72,6 +75,7 @@ def relative_value_iteration(
         values = new - new[0]
         if high - low <= tolerance * max(1.0, abs(high)):
             return Converged((low + high) / 2, low, high, values, iteration)
+        values = values if between is None else between(values)
     raise ConvergenceError(
         f"the optimal cost lies between {low:g} and {high:g}, no closer after {most} iterations: there is too little "
         "capacity to spare, or the best policy is periodic"
@@ -288,6 +292,39 @@ def push_pull_sweep(pmf, buffer_cost, finished_cost, push_limit, pull_limit, val
             pulls[b, i] = pull
             releases[b, i] = best[b - pull, i + pull] - (b - pull)
             new[b, i] = finished_cost[i] + least
+
+
+@_compiled
+def push_then_pull_sweep(
+    pmf, above, buffer_cost, finished_cost, push_limit, pull_limit, reach, values, releases, levels, new
+):
+    """Release u before demand, and after it order up to S; what cannot start waits, and starts when it can.
+
+    Values are [buffer b, finished i, position j], j being i and the orders that wait; i counts from the lowest of the
+    state space, j from `above` units above it. Demand d lifts the position to max(j - d, S), of which as much as waits,
+    the buffer and the limit allow, r, starts: b' = b + u - r, i' = i - d + r. Decisions are tried within `reach` of
+    those that are given: 0 evaluates them. No state has i > j; such values are those of j = i.
+    """
+    rows, columns, positions = values.shape
+    for b in range(rows):
+        for i in range(columns):
+            for j in range(max(i - above, 0), positions):
+                u0, s0 = releases[b, i, j], levels[b, i, j]
+                least, best_u, best_s = np.inf, u0, s0
+                lowest = min(max(s0 - reach, j - pmf.size + 1, 0), positions - 1)  # lower levels change nothing
+                for s in range(min(lowest, s0), min(s0 + reach, positions - 1) + 1):
+                    for u in range(max(u0 - reach, 0), min(u0 + reach, push_limit, rows - 1 - b) + 1):
+                        total = 0.0
+                        for d in range(pmf.size):
+                            after, position = max(i - d, 0), max(j - d, s)
+                            r = min(position + above - after, b, pull_limit)
+                            total += pmf[d] * (buffer_cost * (b - r) + values[b + u - r, after + r, position])
+                        if total < least:
+                            least, best_u, best_s = total, u, s
+                releases[b, i, j], levels[b, i, j] = best_u, best_s
+                new[b, i, j] = finished_cost[i] + least
+            for j in range(min(max(i - above, 0), positions)):
+                new[b, i, j] = new[b, i, i - above]
 
 
 # --- a tandem queue that makes to stock, event by event ---------------------------------------------------------------

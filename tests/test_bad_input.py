@@ -1050,7 +1050,15 @@ SOLVED = [
         "stages.shop.sources[0].order_delay", "basis installation",
     ),
     # a line with capacities
-    ("a line that sees demand", A_LINE, {OF_SHOP: CAPPED}, "sequence", "'plant' pulls after", "or push"),
+    (
+        "a line that sees demand at both stages", A_LINE, {OF_SHOP: CAPPED}, "stages.plant.sources[0].mode",
+        "pull after demand", "use push",
+    ),
+    (
+        "cards behind a buffer", A_LINE,
+        {OF_SHOP: {**CAPPED, "basis": "physical"}, "stages.plant.sources.0.lead_time": 1, "decoupling_point": "plant"},
+        "stages.shop.sources[0].basis", "blind to orders",
+    ),
     (
         "a long lead time with a capacity", A_LINE, {OF_SHOP: CAPPED, "decoupling_point": "market"},
         "stages.plant.sources[0].lead_time", "2 with a capacity", "give 1",

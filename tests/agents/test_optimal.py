@@ -149,9 +149,9 @@ def test_searched_levels_of_the_plain_chain_cost_hardly_more_than_the_best():
 
 
 def least_cost(network: Network, laws: list[dict[int, float]], largest: int, inside: Callable[..., bool]) -> float:
-    """Return the least average cost of a network that pushes, by a linear program over periods of `dynamics.step`.
+    """Return the least average cost of a network by a linear program over periods of `dynamics.step`.
 
-    `laws` holds the demand of each period of the cycle, `largest` the largest quantity of a source. A quantity is
+    `laws` holds the demand of each period of the cycle, `largest` the largest quantity or threshold. An action is
     allowed where every demand leads to a state that is `inside`, and states without any are left out.
     """
     quantities = list(product(range(largest + 1), repeat=len(network.sources)))
@@ -213,7 +213,7 @@ def stepped(network: Network, state: tuple, quantity: np.ndarray, demand: list[i
     columns = {name: np.repeat(np.array(units, dtype=float)[:, None], batch, axis=1) for name, units in rows}
     start = replace(dynamics.initial_state(np, network, batch), **columns)
     outside = dynamics.Exogenous(np.array(demand, dtype=float)[None])
-    action = dynamics.Action(quantity.astype(float), np.full_like(quantity, -np.inf, dtype=float))
+    action = dynamics.Action(quantity.astype(float), quantity.astype(float))  # of each source its mode reads one
     end, flows = dynamics.step(np, network, start, outside, action)
     costs = sum(accounting.costs(np, network, flows).values())
     return np.broadcast_to(np.asarray(costs), batch), [state_of(end, b) for b in range(batch)]
@@ -275,6 +275,9 @@ TINY = {
     "serial, releases before receipts": (
         two_stages((0.5, 2), ({"lead_time": 1}, {"lead_time": 1}), DEMAND, sequence=RELEASE_FIRST), 2, 9, 5
     ),
+    "capacities, and a pull that sees demand": (
+        two_stages((1, 2), ({"capacity": 3}, {"capacity": 2}), DEMAND, decoupling_point="upper"), 4, 7, 4
+    ),
     "capacities": (two_stages((1, 2), ({"capacity": 3}, {"capacity": 2}), DEMAND), 3, 9, 5),
 }  # fmt: skip
 
@@ -292,6 +295,14 @@ def test_a_season_costs_at_best_what_a_linear_program_over_the_engine_says():
     network = two_stages((1, 2), ({"capacity": 1}, {"capacity": 2}), demand)
     laws = [{0: 0.4, 1: 0.6}, {0: 0.4, 2: 0.6}, {0: 1.0}]
     assert solve(network).cost == pytest.approx(least_cost(network, laws, 2, within(8, 5)), rel=2e-5)
+
+
+def test_pulling_after_demand_is_better_than_before():
+    parameters = {"demand_means": [1, 2], "largest_demand": 5}
+    costs = [
+        solve(make_board("push_pull_two_stage", **parameters, pull_sees_demand=sees)).cost for sees in (True, False)
+    ]
+    assert costs[0] < 0.98 * costs[1]
 
 
 # --- simulation -------------------------------------------------------------------------------------------------------
@@ -320,6 +331,7 @@ def assert_played(network: Network, solution: Solution, episodes: int, seed: int
         ("serial4", {"store_lead_time": 4, "penalty": 39}),
         ("push_pull_two_stage", {}),
         ("push_pull_two_stage", {"demand_means": [4], "push_capacity": 6}),
+        ("push_pull_two_stage", {"demand_means": [1, 2], "largest_demand": 5, "pull_sees_demand": True}),
         ("push_pull_tandem", {"arrival_rate": 0.6}),
     ],
 )
