@@ -235,7 +235,8 @@ def _published(instance: Instance) -> list[Row]:
         if name == "published_gap_percent":
             for policy, gap in told.items():
                 value = float(instance.published["optimal"]) * (1 + gap / 100)
-                rows.append(_row("published", policy, "published as a gap", value=value))
+                row = _row("published", f"{policy}, as a gap", "published gap to the optimum", value=value)
+                rows.append(row | {"learned": policy in LEARNED})
         elif isinstance(told, Mapping) and {"cost", "profit"} & set(told):
             value = float(told.get("cost", told.get("profit", np.nan)))
             numbers = {key: number for key, number in told.items() if key not in ("cost", "profit", "sd")}
@@ -243,7 +244,10 @@ def _published(instance: Instance) -> list[Row]:
         elif isinstance(told, (int, float)) and name != "optimal_fill_rate" and not (plays and name == "optimal"):
             rows.append(_row("published", name, "published", value=float(told)))
     for row in rows:
-        row |= {"source": instance.source, "learned": OURS.get(row["name"], row["name"]) in LEARNED}
+        row |= {
+            "source": instance.source,
+            "learned": row.get("learned") or OURS.get(row["name"], row["name"]) in LEARNED,
+        }
     return rows
 
 

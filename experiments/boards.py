@@ -122,7 +122,7 @@ def printed(name: str, rows: Sequence[Row]) -> Table:
     out = Table(title=name, caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     out.caption_justify = out.title_justify = "left"
     for k, heading in enumerate(HEADINGS):
-        out.add_column(heading, justify="left" if k < 2 else "right", no_wrap=True)
+        out.add_column(heading, justify="left" if k < 2 else "right", no_wrap=k != 1, overflow="fold")
     for row in rows:
         if row["value"] is not None:
             out.add_row(*_cells(row), style="bold" if row["kind"] in REFERENCES else None)
