@@ -29,7 +29,7 @@ import numpy as np
 
 from pushpull.agents.linear_program import LinearProgram
 from pushpull.agents.outlook import Outlook
-from pushpull.agents.supply import events_of, expected_supply, recorded_supply
+from pushpull.agents.supply import chances, events_of, expected_supply, recorded_supply
 from pushpull.envs import dynamics
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.bounds import echelon_exposure
@@ -113,6 +113,8 @@ class _Planner:
         self._outlook = Outlook(network, scenarios or 1, seed)
         self._entries, self._events = ActionSpace(network).entries, events_of(network)
         self._cyclic = any(source.review_period > 1 for source in network.sources)
+        self._chances = chances(network)
+        self._scheduled = any(source.disruption and source.disruption.schedule for source in network.sources)
         self._program = lru_cache(maxsize=128)(self._write)
 
     def act(self, view: View) -> np.ndarray:
@@ -125,7 +127,8 @@ class _Planner:
         reach = left if self._horizon is None else self._horizon
         reach = min(reach, left) if self.network.horizon_is_real else reach
         known = tuple(view.available[:, which]) if self.network.disrupted_sources else None
-        program = self._program(first if self._cyclic else 0, reach, reach == left, known)
+        moves = self._cyclic or self._scheduled
+        program = self._program(first if moves else 0, reach, reach == left, known)
         expected = self._felt(view, which, self._outlook.expected(view, which, reach)[None])
         demand = expected
         if self._stochastic:
@@ -160,6 +163,7 @@ class _Planner:
         position = view.inventory_position[:, which].copy()
         stock = np.stack([view.on_hand[:, which], _by_stage(network, view.in_process[:, which])]).sum(axis=0)
         orders = np.zeros(len(sources))
+        start = start / self._chances[[j for j, _ in self._events]]  # what to start where it may
         for e, (j, event) in enumerate(self._events):
             waits = float(view.pending[j, which])
             if event == "push":

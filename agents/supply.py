@@ -70,18 +70,45 @@ def recorded_supply(network: Network, traces: Traces, which: int) -> Supply:
 def expected_supply(network: Network, first: int, periods: int, available: np.ndarray | None) -> Supply:
     """Return what the sources are expected to do from period `first` on.
 
-    Lead times and yields are their means. What is `available` [J] in the first period is known; after it a source is
-    up, with its mean capacity.
+    Lead times and yields are their means, capacities those that are available on average. What is `available` [J] in
+    the first period is known, and so are the spells of a schedule.
     """
     lead_time = np.tile([source.planned_lead_time for source in network.sources], (periods, 1))
     yields = np.tile([source.mean_yield for source in network.sources], (periods, 1))
-    shares = [1.0 if s.capacity_share is None else s.capacity_share.average for s in network.sources]
-    expected = np.tile(shares, (periods, 1))
-    if available is not None:
-        known = list(network.disrupted_sources)
-        expected[0, known] = available[known]
-    up = expected if network.draws_availability else None
-    return _supply(network, first, lead_time, yields, up, np.zeros(len(shares), dtype=bool), relaxed=False)
+    up = None
+    if network.draws_availability:
+        shares = [_expected_share(network, j, first, periods, available) for j in range(len(network.sources))]
+        up = np.stack(shares, axis=1)
+    return _supply(network, first, lead_time, yields, up, np.zeros(len(network.sources), dtype=bool), relaxed=False)
+
+
+def chances(network: Network) -> np.ndarray:
+    """Return the probability that a source may start at all in a period, [J]: below 1 where it races."""
+    named = [("source", name) for name in network.source_names]
+    return np.array([network.chance(*racer) if racer in network.racers else 1.0 for racer in named])
+
+
+def _expected_share(network: Network, j: int, first: int, periods: int, available: np.ndarray | None) -> np.ndarray:
+    """Return the share of its capacity that source j has on average in each period, [T].
+
+    Where a failure stops something else than starts, the source is taken to be up whenever it is not known to be down.
+    """
+    source, disruption = network.sources[j], network.sources[j].disruption
+    if source.capacity_share is not None:
+        return np.full(periods, source.capacity_share.average)
+    if j not in network.disrupted_sources or disruption is None:
+        return np.full(periods, chances(network)[j])
+    down = np.zeros(periods)
+    for start, last in disruption.schedule or ():
+        down[max(0, start - first) : max(0, last + 1 - first)] = 1.0
+    if disruption.fail is not None and disruption.repair is not None:
+        chance = float(available is not None and available[j] < 1)
+        for t in range(periods):
+            down[t] = chance
+            chance = chance * (1 - disruption.repair) + (1 - chance) * disruption.fail
+        if disruption.affects != "start":
+            down[1:] = 0.0
+    return 1.0 - disruption.severity * down
 
 
 def _supply(
@@ -102,18 +129,18 @@ def _supply(
             [0.0 if source.overtime is None else source.overtime.capacity for source in network.sources],
         )
     )
-    slack = 0.0
+    if integer and not (relaxed and available is not None):
+        capacity, overtime = np.floor(capacity), np.floor(overtime)
     if available is not None:
-        slack = ROUNDING
         for j, source in enumerate(network.sources):
             if source.disruption is None or source.disruption.affects == "start":
                 share = available[:, j]
-                capacity[:, j] = np.where(share > 0, source.capacity * np.where(share > 0, share, 1.0), 0.0)
+                capacity[:, j] = np.where(share > 0, capacity[:, j] * np.where(share > 0, share, 1.0), 0.0)
                 overtime[:, j] *= share
             else:
                 up[source.disruption.affects][:, j] = available[:, j] > 0
-    if integer:
-        capacity, overtime = np.floor(capacity + slack), np.floor(overtime + slack)
+        if integer and relaxed:  # in a plan shares are averages
+            capacity, overtime = np.floor(capacity + ROUNDING), np.floor(overtime + ROUNDING)
     advanced = np.concatenate([np.zeros((1, len(network.sources))), np.cumsum(up["transit"], axis=0)])
     arrival, known = np.empty_like(lead_time), []
     for j, rows in enumerate(network.pipeline_rows):
