@@ -6,8 +6,8 @@ Seshadri 2010, Operations Research 58(3)). The fast source lifts x to y, then th
 x' = y - d + v1. Costs of y are those of period t + l, after the demand of l + 1 periods.
 
 The value function is L-natural convex (Hua, Yu, Zhang & Xu 2015, Operations Research 63(4)), so best orders are found
-by walking downhill. The state space is cut at a lowest x and a largest total. It grows until slow orders stay below the
-largest total, and fast ones are cut in no pipeline that slow orders can lead to.
+by walking downhill. The state space is cut at a lowest x and a largest total. It grows until no state that the best
+orders lead to has an order that is cut.
 """
 
 from __future__ import annotations
@@ -26,7 +26,12 @@ from pushpull.agents.solution import (
     whole_demand,
 )
 from pushpull.agents.stock_costs import backorder_costs, demand_over, newsvendor_level
-from pushpull.agents.value_iteration import PipelineStates, dual_sourcing_sweep, relative_value_iteration
+from pushpull.agents.value_iteration import (
+    PipelineStates,
+    dual_sourcing_edges,
+    dual_sourcing_sweep,
+    relative_value_iteration,
+)
 from pushpull.envs.checks import InputError
 from pushpull.envs.demand import pmf
 from pushpull.envs.network import Network
@@ -44,11 +49,13 @@ def solve_dual_sourcing(network: Network) -> Solution:
     fast, slow = sorted(range(2), key=lambda j: network.sources[j].lead_time)
     quick, late = network.sources[fast], network.sources[slow]
     prices = [s.unit_cost + s.pipeline_holding_cost * s.lead_time for s in (quick, late)]
-    if quick.lead_time == late.lead_time or prices[0] <= prices[1]:
+    waiting = market.backorder_cost * (late.lead_time - quick.lead_time)
+    if not 0 < prices[0] - prices[1] < waiting:
         raise InputError(
             f"stages.{name}.sources",
             f"lead times {quick.lead_time} and {late.lead_time} at costs {prices[0]:g} and {prices[1]:g}: one source "
-            "is never worth its price; leave it out, or make the faster one dearer",
+            f"is never worth its price; leave it out, or make the faster one dearer, by less than the {waiting:g} that "
+            "it costs to wait for the other",
         )
     if largest_order(network, fast) < np.inf:
         raise InputError(f"stages.{name}.sources[{fast}].capacity", "of the faster source; leave it out")
@@ -99,7 +106,8 @@ def dual_sourcing(
     holding_cost, backorder_cost : float
         Per unit left and per unit owed at the end of a period.
     unit_costs : (float, float)
-        Per unit ordered from the fast and from the slow source.
+        Per unit ordered from the fast and from the slow source. They differ by less than b (L - l), what it costs to
+        wait for the slow one, or no stock would be low enough for the fast one.
     largest_slow_order : float
         Most units of a slow order.
     """
@@ -123,22 +131,12 @@ def dual_sourcing(
 
         stock = np.concatenate([np.arange(room + 1) for room in states.room])
         best = relative_value_iteration(sweep, -float(fast_cost) * stock)
-        too_low, cut = _edges_met(states, stock, levels, orders)
+        start = states.first[0] - lowest  # no stock, and nothing on the way
+        too_low, cut = dual_sourcing_edges(*arguments[:6], most, levels, orders, start)
         if not (too_low or cut):
             return DualSourcing(best.cost, (best.high - best.low) / 2, lowest, states, levels, orders)
-        lowest -= most_demand * too_low
-        bound += most_demand * cut
-
-
-def _edges_met(states: PipelineStates, stock: np.ndarray, levels: np.ndarray, orders: np.ndarray) -> tuple[bool, bool]:
-    """Return whether best decisions are cut at the lowest stock, and at the largest total."""
-    start = states.first[states.block]
-    due = np.repeat(states.most_units - states.room, states.room + 1)
-    largest = int((stock + due + orders)[orders > 0].max(initial=0))  # total after a slow order
-    reached = states.most_units - states.room <= largest - levels[start].min()  # what may then be due
-    too_low = bool((levels[start][reached] == 0).any())
-    cut = largest >= states.most_units or bool((levels[start] == states.room)[reached].any())
-    return too_low, cut
+        lowest -= max(most_demand, -lowest // 2) * too_low
+        bound += max(most_demand, bound // 4) * cut
 
 
 class DualSourcingPolicy:

@@ -113,7 +113,7 @@ def lost_sales(
         system = _System(demand, states)
         cost = holding_cost * system.left + lost_sale_cost * system.lost
         orders, cut = np.zeros(states.size, dtype=np.int64), False
-        most = int(min(largest_order, bound))
+        most = int(min(largest_order, 2 * bound))  # an order that the space cuts stays below it
 
         def sweep(values: np.ndarray) -> np.ndarray:
             nonlocal cut
@@ -122,7 +122,7 @@ def lost_sales(
             return new
 
         best = relative_value_iteration(sweep, np.zeros(states.size))
-        if not (cut and most < largest_order):
+        if not cut:
             break
         bound += 1 + bound // 8
     lost = system.average(orders, system.lost)

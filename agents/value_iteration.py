@@ -11,6 +11,7 @@ total of units that no best decision reaches: sweeps tell whether one did (`bind
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from numba import njit
 
 from pushpull.envs.checks import InputError
 
-MOST_BLOCKS = 2e7
+MOST_STATES = 4e7
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -118,12 +119,12 @@ class PipelineStates:
     @classmethod
     def within_memory(cls, due: int, most_units: int) -> PipelineStates:
         """Return the states, or an error where they are too many."""
-        blocks = float(most_units + 1) ** due
-        if blocks > MOST_BLOCKS:
+        states = math.comb(most_units + due + 1, due + 1)
+        if max(states, (most_units + 1) ** due) > MOST_STATES:
             raise InputError(
                 "lead_time",
-                f"{due + 1} with up to {most_units} units on the way takes a table of {blocks:.2g} pipelines, more "
-                f"than {MOST_BLOCKS:.2g}; give a shorter lead time, or less demand",
+                f"{due + 1} with up to {most_units} units on the way makes {states:.2g} states, too many to keep (at "
+                f"most {MOST_STATES:.2g}); give a shorter lead time, or less demand",
             )
         return cls(due, most_units)
 
@@ -254,6 +255,38 @@ def _after_waiting(due, first, kept, next_due, q, y, pmf, fast_cost, values):
         after = position - d
         total += pmf[d] * (values[start + after] if after >= 0 else values[start] - fast_cost * after)
     return total
+
+
+@_compiled
+def dual_sourcing_edges(due, base, block, room, first, pmf, most, levels, orders, start):
+    """Follow decisions from a state; return whether any is cut at the lowest stock, and at the largest total."""
+    too_low, cut = False, False
+    inner = base ** max(due - 1, 0)
+    owner = np.empty(levels.size, dtype=np.int64)
+    for n in range(block.size):
+        owner[first[block[n]] : first[block[n]] + room[n] + 1] = n
+    seen = np.zeros(levels.size, dtype=np.bool_)
+    waiting = np.empty(levels.size, dtype=np.int64)
+    seen[start], waiting[0], many = True, start, 1
+    while many:
+        many -= 1
+        state = waiting[many]
+        n = owner[state]
+        y = levels[state]
+        q = orders[first[block[n]] + y]
+        too_low |= y == 0
+        cut |= y == room[n] or (q > 0 and q < most and y + q == room[n])
+        kept = (block[n] % inner) * base + q if due else 0
+        after = y + (block[n] // inner if due else q)
+        for d in range(pmf.size):
+            if pmf[d] > 0:
+                too_low |= d > after
+                following = first[kept] + max(after - d, 0)
+                if not seen[following]:
+                    seen[following] = True
+                    waiting[many] = following
+                    many += 1
+    return too_low, cut
 
 
 # --- a push stage and a pull stage with capacities, in a season -------------------------------------------------------

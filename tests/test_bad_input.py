@@ -1028,6 +1028,11 @@ SOLVED = [
         "stages.shop.sources", "lead times 0 and 2 at costs 0 and 5", "make the faster one dearer",
     ),
     (
+        "a fast source beyond price", ONE_SHOP,
+        {"decoupling_point": "market", "stages.shop.sources": [{"lead_time": 0, "unit_cost": 18}, {"lead_time": 2}]},
+        "stages.shop.sources", "at costs 18 and 0", "by less than the 18",
+    ),
+    (
         "a fast source with a capacity", ONE_SHOP,
         {"decoupling_point": "market", "stages.shop.sources": [{**FAST[0], "capacity": 3}, FAST[1]]},
         "stages.shop.sources[0].capacity", "of the faster source",

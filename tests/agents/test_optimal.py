@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from scipy import optimize, sparse
 
+from pushpull.agents.dual_sourcing import dual_sourcing
 from pushpull.agents.optimal import CLASSES, Solution, solve
+from pushpull.agents.stock_costs import backorder_costs
 from pushpull.agents.tandem_queue import tandem_queue
+from pushpull.agents.value_iteration import PipelineStates, lost_sales_sweep
 from pushpull.envs import InputError, Network, accounting, dynamics, load_network, simulate
 from pushpull.envs.boards import make_board, references
 from pushpull.envs.network import SEQUENCES
@@ -265,6 +268,10 @@ TINY = {
         one_stage([{"lead_time": 2, "unit_cost": 1}, {"lead_time": 1, "unit_cost": 2}], {"backorder_cost": 5}),
         3, 8, 5,
     ),
+    "dual sourcing that waits for the slow source": (
+        one_stage([{"lead_time": 0, "unit_cost": 5.5}, {"lead_time": 1, "unit_cost": 1}], {"backorder_cost": 5}),
+        4, 6, 5,
+    ),
     "fixed cost": (one_stage([{"lead_time": 1, "fixed_cost": 2}], {"backorder_cost": 4}), 6, 9, 6),
     "newsvendor": (one_stage([{"lead_time": 1, "unit_cost": 2}], {"backorder_cost": 4}), 4, 8, 5),
     "serial": (two_stages((0.5, 2), ({"lead_time": 1}, {"lead_time": 1}), DEMAND), 2, 8, 4),
@@ -303,6 +310,33 @@ def test_pulling_after_demand_is_better_than_before():
         solve(make_board("push_pull_two_stage", **parameters, pull_sees_demand=sees)).cost for sees in (True, False)
     ]
     assert costs[0] < 0.98 * costs[1]
+
+
+def test_a_space_that_is_too_small_says_that_it_cuts_orders():
+    law = np.array(list(LAW.values()))
+    for units, cuts in ((3, True), (12, False)):
+        states = PipelineStates(1, units)
+        x = np.arange(units + 1)
+        above = np.maximum(0.0, 1 - np.array([law[:k].sum() for k in x]))
+        left = np.array([law @ np.maximum(k - np.arange(3), 0) for k in x])
+        cost = left + 9 * (1 - x + left)
+        values, orders, cut = np.zeros(states.size), np.zeros(states.size, dtype=np.int64), False
+        table = (1, states.base, states.block, states.room, states.first, law, above, cost, 0.0, 99)
+        for _ in range(20):
+            new = np.empty_like(values)
+            cut |= lost_sales_sweep(*table, values, orders, new)
+            values = new
+        assert cut == cuts
+
+
+def test_stock_may_sink_far_before_a_dear_source_helps():
+    """The state space has to grow downwards; in the long run the dear source is then as good as none."""
+    law = np.array([0.6, 0.1, 0, 0, 0.3])
+    found = dual_sourcing(law, (0, 2), 1, 5, (9, 1))
+    assert found.lowest < 1 - law.size
+    ahead = np.convolve(np.convolve(law, law), law)
+    least = backorder_costs(np.arange(13), ahead, 1, 5).min()
+    assert found.cost == pytest.approx(least + law @ np.arange(5), rel=1e-6)
 
 
 # --- simulation -------------------------------------------------------------------------------------------------------
