@@ -35,7 +35,7 @@ import numpy as np
 
 from pushpull.agents.levels import order_levels
 from pushpull.envs.bounds import covering_stock, demand_rates, echelon_exposure, exposure
-from pushpull.envs.checks import InputError
+from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.network import ALL_PULL, ALL_PUSH, Lot, Network, Source
 from pushpull.envs.observations import View
 from pushpull.envs.rules import Rules
@@ -81,6 +81,14 @@ def kinds(network: Network) -> dict[str, Kind]:
     """Return the kinds of heuristics that suit a network, by name."""
     found = {name: make(network) for name, make in KINDS.items()}
     return {name: kind for name, kind in found.items() if kind is not None}
+
+
+def kind_of(network: Network, heuristic: str) -> Kind:
+    """Return a kind of heuristic, or say which suit the network."""
+    suiting = kinds(network)
+    if heuristic not in suiting:
+        raise InputError("heuristic", f"{heuristic!r} does not suit {network.name!r}; {suggest(heuristic, suiting)}")
+    return suiting[heuristic]
 
 
 def search(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pushpull.agents.heuristic_search import kind_of
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.network import Network
 from pushpull.envs.simulate import Acts, simulate
@@ -116,14 +117,27 @@ def save_agent(agent: Agent, run: Path) -> None:
     (folder / "agent.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
 
 
+def save_heuristic(kind: str, numbers: Mapping[str, float], network: Network, run: Path) -> None:
+    """Write a heuristic of `pushpull.agents.heuristic_search` to ``models/KIND`` of a run folder."""
+    folder, point = run / "models" / kind, network.decoupling_point
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {"agent": f"tuned_{kind}", "decoupling_point": None if point is None else list(point)}
+    about |= {"heuristic": kind, "numbers": dict(numbers)}
+    (folder / "agent.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+
+
 def saved_agents(run: str | Path, network: Network) -> list[Agent]:
-    """Read the learned agents of a run folder, to act on a network."""
+    """Read the learned and tuned agents of a run folder, to act on a network."""
     from pushpull.agents.sb3 import LearnedPolicy
 
     agents = []
     for file in sorted((Path(run) / "models").glob("*/agent.yaml")):
         about = yaml.safe_load(file.read_text())
         decoupled = network.with_decoupling_point(about["decoupling_point"])
+        if "heuristic" in about:
+            policy = kind_of(decoupled, about["heuristic"]).make(about["numbers"])
+            agents.append(Agent(about["agent"], policy.network, policy))
+            continue
         policy = LearnedPolicy.load(file.parent, decoupled)
         agents.append(Agent(about["agent"], decoupled, policy, about["training_seed"], about["training_seconds"]))
     if not agents:

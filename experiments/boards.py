@@ -8,21 +8,17 @@ written as CSV, JSON, Markdown and LaTeX.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from pushpull.envs.checks import InputError
 from pushpull.experiments.board_measures import OURS, Effort, Instance, Row, instances, measure
-from pushpull.experiments.folders import StoppedError
+from pushpull.experiments.folders import StoppedError, kept_folder, write
 from pushpull.experiments.seeds import first_test_world
 from pushpull.experiments.settings import BoardsSettings
 
@@ -49,14 +45,14 @@ def main(settings: BoardsSettings, console: Console) -> None:
             file = folder / "rows" / f"{_file_name(instance.name)}.json"
             if not file.exists():
                 own = [_with_published(instance, row) for row in measure(instance, settings.agent, effort)]
-                _write(file, json.dumps(own, indent=1))
+                write(file, json.dumps(own, indent=1))
             own = json.loads(file.read_text())
             console.print(printed(instance.name, own), "")
             rows += own
     except (KeyboardInterrupt, Exception) as error:
         raise StoppedError(error, f"go on with resume={folder}") from error
-    for name, write in FORMATS.items():
-        _write(folder / name, write(rows))
+    for name, form in FORMATS.items():
+        write(folder / name, form(rows))
     console.print(LEGEND, highlight=False)
     console.print(f"All of it is in {folder}", highlight=False, soft_wrap=True)
 
@@ -78,39 +74,16 @@ def _with_published(instance: Instance, row: Row) -> Row:
 
 
 def _folder(settings: BoardsSettings) -> Path:
-    """Return the folder of the run: a new one, or that of the run that goes on, which must have the same settings."""
-    mine = {key: value for key, value in settings.to_dict().items() if key not in ("folder", "resume")}
-    if settings.resume is not None:
-        folder, config = Path(settings.resume).resolve(), Path(settings.resume) / "config.yaml"
-        if not config.is_file():
-            raise InputError("resume", f"no run of boards in {settings.resume!r}; give the folder that it named")
-        theirs = yaml.safe_load(config.read_text())
-        for key in (key for key in mine if key != "boards" and mine[key] != theirs.get(key)):
-            raise InputError(key, f"{mine[key]!r}, but the run has {theirs.get(key)!r}; give the same, or a new run")
-        return folder
-    parent = Path(settings.folder).resolve() / "boards"
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        name = f"{datetime.now():%Y%m%d-%H%M%S}-{'quick' if settings.quick else 'full'}"
-        taken = {path.name for path in parent.iterdir()}
-        name = next(own for own in (name, *(f"{name}-{k}" for k in range(2, 1000))) if own not in taken)
-        (parent / name / "rows").mkdir(parents=True)
-    except OSError as error:
-        problem = f"{settings.folder!r} cannot be written to ({error.strerror}); give another"
-        raise InputError("folder", problem) from error
-    _write(parent / name / "config.yaml", yaml.safe_dump(mine, sort_keys=False))
-    return parent / name
+    """Return the folder of the run; one that goes on may measure other boards."""
+    mine = {key: value for key, value in settings.to_dict().items() if key not in ("boards", "folder", "resume")}
+    label = "quick" if settings.quick else "full"
+    folder = kept_folder(settings.folder, "boards", label, mine, settings.resume)
+    (folder / "rows").mkdir(exist_ok=True)
+    return folder
 
 
 def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).strip("_")
-
-
-def _write(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = file.with_name(f".partial-{file.name}")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, file)
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------

@@ -1,19 +1,23 @@
-"""Run folders: everything a command writes, or nothing.
+"""Run folders: everything a command writes, or nothing; and those of long runs, which go on where they stopped.
 
-Files are written to a hidden folder beside the final one, which appears under its name in one rename at the end.
+Files are written to a hidden folder beside the final one, which appears under its name in one rename at the end. A
+`kept_folder` is there from the start, and each file in it is written whole or not at all.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import yaml
 
 from pushpull.envs.checks import InputError
 
@@ -41,10 +45,9 @@ def run_folder(root: str | Path, command: str, label: str) -> Iterator[RunFolder
     """Give a folder to write to, which becomes ``root/command/date-time-label`` if all goes well and else vanishes."""
     parent = Path(root).resolve() / command
     made = _missing(parent)
-    safe = re.sub(r"[^\w.-]+", "_", label)  # a network may be called anything
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        run = _claim(parent, f"{datetime.now():%Y%m%d-%H%M%S}-{safe}")
+        run = _claim(parent, _dated(label))
     except OSError as error:
         raise InputError("folder", f"{str(root)!r} cannot be written to ({error.strerror}); give another") from error
     try:
@@ -54,6 +57,58 @@ def run_folder(root: str | Path, command: str, label: str) -> Iterator[RunFolder
         shutil.rmtree(run.path)
         _remove_empty(made)
         raise
+
+
+def kept_folder(root: str | Path, command: str, label: str, settings: Mapping[str, Any], resume: str | None) -> Path:
+    """Return the folder of a run that may stop and go on: a new one, or that of the run that goes on.
+
+    Parameters
+    ----------
+    root, command, label : str
+        As for `run_folder`.
+    settings : mapping
+        What the run depends on; kept in its ``config.yaml``.
+    resume : str, optional
+        Folder of the run that goes on.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, it had other settings, or the folder cannot be written to.
+    """
+    if resume is not None:
+        folder, config = Path(resume).resolve(), Path(resume) / "config.yaml"
+        if not config.is_file():
+            raise InputError("resume", f"no run of {command} in {resume!r}; give the folder that it named")
+        theirs = yaml.safe_load(config.read_text())
+        for key, mine in settings.items():
+            if mine != theirs.get(key):
+                raise InputError(key, f"{mine!r}, but the run has {theirs.get(key)!r}; give the same, or a new run")
+        return folder
+    parent = Path(root).resolve() / command
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        name = _dated(label)
+        taken = {path.name for path in parent.iterdir()}
+        name = next(own for own in (name, *(f"{name}-{k}" for k in range(2, 1000))) if own not in taken)
+        (parent / name).mkdir()
+    except OSError as error:
+        raise InputError("folder", f"{str(root)!r} cannot be written to ({error.strerror}); give another") from error
+    write(parent / name / "config.yaml", yaml.safe_dump(dict(settings), sort_keys=False))
+    return parent / name
+
+
+def _dated(label: str) -> str:
+    """Return the name of a folder of now; a network may be called anything."""
+    safe = re.sub(r"[^\w.-]+", "_", label)
+    return f"{datetime.now():%Y%m%d-%H%M%S}-{safe}"
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = file.with_name(f".partial-{file.name}")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, file)
 
 
 @contextmanager

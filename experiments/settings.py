@@ -195,6 +195,21 @@ class SenseSettings(_Test):
 
 
 @dataclass(frozen=True)
+class TuneSettings(_Command):
+    """Settings of ``pushpull tune``."""
+
+    heuristic: str = setting(text)
+    measure: str = setting(choice("profit", "cost"))
+    trials: int = setting(_count)
+    trial_episodes: int = setting(_count)
+    seed: int = setting(_whole)
+    periods: int | None = setting(optional(_count))
+    episodes: int = setting(_count)
+    world: int = setting(_whole)
+    resume: str | None = setting(optional(text))
+
+
+@dataclass(frozen=True)
 class SimulateSettings(_Command):
     """Settings of ``pushpull simulate``."""
 
@@ -301,6 +316,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "train": TrainSettings,
     "evaluate": EvaluateSettings,
     "sense": SenseSettings,
+    "tune": TuneSettings,
     "simulate": SimulateSettings,
     "show": ShowSettings,
     "export": ExportSettings,

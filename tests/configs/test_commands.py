@@ -12,9 +12,8 @@ from pushpull.envs.observations import BLOCKS
 from pushpull.experiments.options import CONFIGS, groups, read
 from pushpull.experiments.settings import SETTINGS
 
-FILES = sorted(
-    path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml") if path.parent.name != "network"
-)
+DATA = ("network", "reference")  # folders that hold networks and published values, and no settings
+FILES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml") if path.parent.name not in DATA)
 OPTIONS = [
     (command, group, option)
     for command in SETTINGS
