@@ -1,4 +1,4 @@
-"""Policies: the protocol, the ones that can be made by name, and the agents that comparisons are made of.
+"""Policies and control systems that can be made by name, and the agents that comparisons are made of.
 
 A policy is made for one network and maps a view to actions. It keeps nothing between calls, so that an environment gets
 the same action alone as in a batch.
@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pushpull.agents import heuristics, planning
+from pushpull.agents import cards, heuristics, planning
+from pushpull.agents.system import System
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.library import load_network
 from pushpull.envs.network import ALL_PULL, ALL_PUSH, Network
@@ -49,8 +50,17 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "mssp_shrinking": planning.StochasticShrinking,
 }
 
-# An agent is a policy and where it decouples the chain; None: where the network says. Sources that state their own
-# mode keep it.
+# Control systems: a network that they turn into their own, and a policy that runs them there.
+SYSTEMS: dict[str, Callable[..., System]] = {
+    "kanban": cards.kanban,
+    "extended_kanban": cards.extended_kanban,
+    "echelon_kanban": cards.echelon_kanban,
+    "conwip": cards.conwip,
+    "polca": cards.polca,
+}
+
+# An agent is a policy or a system, and where it decouples the chain; None: where the network says. Sources that state
+# their own mode keep it, unless a system changes it.
 AGENTS: dict[str, tuple[str, str | None]] = {
     "random": ("random", None),
     "constant": ("constant", None),
@@ -62,6 +72,7 @@ AGENTS: dict[str, tuple[str, str | None]] = {
     "push_pull": ("push_pull", None),
     "optimal": ("optimal", None),
     **{name: (name, None) for name in ("dlp_rolling", "dlp_shrinking", "mssp_rolling", "mssp_shrinking")},
+    **{name: (name, ALL_PULL) for name in SYSTEMS},
 }
 
 
@@ -86,11 +97,49 @@ def make_policy(name: str, network: str | Path | Mapping[str, Any] | Network, **
     InputError
         For an unknown name or parameter, with the nearest that are known, or a value that cannot be used.
     """
+    if name in SYSTEMS:
+        raise InputError(
+            "policy",
+            f"{name!r} is a system, which changes the network too; call make_agent, which returns both",
+        )
     if name not in POLICIES:
-        raise InputError("policy", f"{name!r} is unknown; {suggest(name, POLICIES)}")
-    known = [key for key in inspect.signature(POLICIES[name]).parameters if key != "network"]
+        raise InputError("policy", f"{name!r} is unknown; {suggest(name, [*POLICIES, *SYSTEMS])}")
+    return _made(name, POLICIES[name], load_network(network), parameters)
+
+
+def make_agent(name: str, network: str | Path | Mapping[str, Any] | Network, **parameters: Any) -> System:
+    """Make a policy or a control system for a network.
+
+    Parameters
+    ----------
+    name : str
+        One of `POLICIES` or `SYSTEMS`.
+    network : str, Path, mapping or Network
+        What `load_network` takes.
+    **parameters
+        Parameters of the policy or system; one that is None or left out is derived from the network.
+
+    Returns
+    -------
+    System
+        The network to be played, which is the one given unless a system changes it, and the policy.
+
+    Raises
+    ------
+    InputError
+        As `make_policy`, and where a network does not suit a system.
+    """
+    chain = load_network(network)
+    if name in SYSTEMS:
+        return _made(name, SYSTEMS[name], chain, parameters)
+    return System(chain, make_policy(name, chain, **parameters))
+
+
+def _made(name: str, make: Callable[..., Any], network: Network, parameters: Mapping[str, Any]) -> Any:
+    """Call a function with parameters that it knows."""
+    known = [key for key in inspect.signature(make).parameters if key != "network"]
     for key in parameters:
         if key not in known:
             hint = suggest(key, known) if known else f"{name} takes none"
             raise InputError(key, f"unknown parameter of policy {name}; {hint}")
-    return POLICIES[name](load_network(network), **parameters)
+    return make(network, **parameters)

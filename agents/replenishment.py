@@ -12,6 +12,8 @@ that is closed for the period claims nothing; that a cheap one will close again 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from pushpull.agents.exposure import arrival, claim_order
@@ -107,18 +109,8 @@ class Replenishment:
         if self._echelon.any():
             position = np.where(self._echelon, view.echelon_inventory_position[self._stage], position)
         for j in (j for j, basis in enumerate(self.levels.basis) if basis == "physical"):
-            position[j] = self._physical_position(view, j)
+            position[j] = physical_position(view, self.network.source_stage[j], self._counted[j])
         return position
-
-    def _physical_position(self, view: View, j: int) -> np.ndarray:
-        """Return the units that exist over the stages that source j counts, and its stage's waiting orders, [B]."""
-        i, own = self.network.source_stage[j], self.network.sources_of
-        units = view.pending[own[i], :].sum(axis=0) + view.in_transit[own[i], :].sum(axis=0)
-        for k in self._counted[j]:
-            units = units + self.network.requirements[i, k] * (
-                view.on_hand[k] + sum(view.in_process[s] for s in own[k])
-            )
-        return units
 
     def _late(self, view: View, j: int, claims: list[int]) -> np.ndarray:
         """Return the units on order from the stage's other sources that come later than an order of source j, [B].
@@ -180,3 +172,12 @@ class Replenishment:
                 elif other < rank and not ordered_before:
                     threshold[j] -= planned[s]
         return threshold
+
+
+def physical_position(view: View, i: int, stages: Iterable[int]) -> np.ndarray:
+    """Return the units of stage i's item that exist over some stages, and its own waiting orders, [B]."""
+    network, own = view.network, view.network.sources_of
+    units = view.pending[own[i], :].sum(axis=0) + view.in_transit[own[i], :].sum(axis=0)
+    for k in stages:
+        units = units + network.requirements[i, k] * (view.on_hand[k] + sum(view.in_process[s] for s in own[k]))
+    return units

@@ -20,7 +20,9 @@ from pushpull.experiments.settings import AgentSettings
 
 @dataclass(frozen=True)
 class Agent:
-    """A policy with a name, on the network as it decouples it; learned ones know their seed and training time.
+    """A policy with a name, on the network as it decouples it, or as its control system has it.
+
+    Learned ones know their seed and training time.
 
     `boundary` is the name of its decoupling point where several are compared.
     """
@@ -57,14 +59,13 @@ def play(agent: Agent, episodes: int, world: int, periods: int | None = None) ->
 
 def fixed_agent(name: str, settings: AgentSettings, network: Network, boundary: str | None = None) -> Agent:
     """Build an agent whose policy needs no training."""
-    from pushpull.agents.policy import make_policy
+    from pushpull.agents.policy import make_agent
 
     if settings.policy is None:
         raise InputError(f"agent.{name}", "has to learn; train it with `pushpull train` and give run=FOLDER")
     network = network.with_decoupling_point(settings.decoupling_point)
     try:
-        policy = make_policy(settings.policy, network, **settings.parameters)
-        return Agent(name, network, policy, boundary=boundary)
+        return Agent(name, *make_agent(settings.policy, network, **settings.parameters), boundary=boundary)
     except InputError as error:
         raise error.within(f"agent.{name}") from error
 

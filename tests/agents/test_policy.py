@@ -1,9 +1,8 @@
 """Policies by name: who is there, and what a wrong name is told."""
 
-import numpy as np
 import pytest
 
-from pushpull.agents import AGENTS, POLICIES, make_policy
+from pushpull.agents import AGENTS, POLICIES, SYSTEMS, make_policy
 from pushpull.envs import InputError, load_network
 
 BAD = [
@@ -67,11 +66,18 @@ def test_agents_are_policies_at_a_decoupling_point():
         "dlp_shrinking",
         "mssp_rolling",
         "mssp_shrinking",
+        "kanban",
+        "extended_kanban",
+        "echelon_kanban",
+        "conwip",
+        "polca",
     ]
     modes = {}
     for agent, (policy, decoupling_point) in AGENTS.items():
-        assert policy in POLICIES
+        assert policy in {**POLICIES, **SYSTEMS}
+        assert (policy in SYSTEMS) <= (decoupling_point == "supply")
         modes[agent] = set(load_network("distribution10").with_decoupling_point(decoupling_point).modes)
     assert modes["pure_push"] == {"push"}
     assert modes["pure_pull"] == {"pull"}
-    assert all(modes[agent] == {"push", "pull"} for agent in np.setdiff1d(list(AGENTS), ["pure_push", "pure_pull"]))
+    others = [agent for agent in AGENTS if agent not in ("pure_push", "pure_pull", *SYSTEMS)]
+    assert all(modes[agent] == {"push", "pull"} for agent in others)

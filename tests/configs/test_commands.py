@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from pushpull.agents import AGENTS, POLICIES
+from pushpull.agents import AGENTS, POLICIES, SYSTEMS
 from pushpull.agents.sb3 import ALGORITHMS
 from pushpull.envs.checks import build
 from pushpull.envs.observations import BLOCKS
@@ -39,7 +39,7 @@ def test_agents_of_the_tree_are_the_agents_of_the_package():
         content = yaml.safe_load(path.read_text())
         assert path.read_text().startswith(f"# @package agent.{path.stem}\n")
         if "policy" in content:
-            assert content["policy"] in POLICIES
+            assert content["policy"] in {**POLICIES, **SYSTEMS}
             found[path.stem] = (content["policy"], content["decoupling_point"])
         else:
             assert content["algorithm"] == path.stem
