@@ -21,7 +21,9 @@ from tests.envs.strategies import hunt, networks
 
 POISSON = {"kind": "poisson", "mean": 5}
 HEURISTICS = [
-    name for name, (policy, _) in AGENTS.items() if POLICIES[policy].__module__ == "pushpull.agents.heuristics"
+    name
+    for name, (policy, _) in AGENTS.items()
+    if policy in POLICIES and POLICIES[policy].__module__ == "pushpull.agents.heuristics"
 ]
 
 
