@@ -38,6 +38,7 @@ from pushpull.envs.observations import View
 from pushpull.envs.rules import Rules
 
 _CELLS_PER_SD = 256
+_MOST_CELLS = 1e6
 _FLAT = 1e-11  # relative rounding noise of transforms
 
 
@@ -60,7 +61,9 @@ def solve_serial_system(network: Network) -> Solution:
             f"{local[k]:g} is below that of its supplier, {local[k + 1]:g}; stock would never wait upstream, give more",
         )
     law, penalty = demand_law(network), network.markets[row[0]].backorder_cost
-    step = 1.0 if law.whole else float(np.sqrt(law.variance)) / _CELLS_PER_SD
+    step = 1.0
+    if not law.whole:  # where demand hardly varies, as fine as memory allows
+        step = max(float(np.sqrt(law.variance)) / _CELLS_PER_SD, law.mean * max(1, sum(exposures)) / _MOST_CELLS)
     best = clark_scarf(pmf(law, step), step, exposures, echelon, penalty)
     error = 0.0
     if not law.whole:
