@@ -1,9 +1,7 @@
-"""The best heuristic of each simple kind, found by search in the simulator.
+"""The kinds of simple heuristics that suit a network, each a `trials.Kind` whose best numbers `trials.search` finds.
 
 A `Kind` says which numbers a heuristic has, where the search starts and how numbers become a policy, on the network or
-on a variant of it that states the rule: another basis, lot or cap. `search` moves one number at a time up and down by a
-step, keeps what is better and halves the step when nothing is (Hooke & Jeeves 1961, Direct search, Journal of the ACM
-8(2)). All trials meet the same worlds (common random numbers), so that levels that differ little can be told apart.
+on a variant of it that states the rule: another basis, lot or cap.
 
 ===================== ============================= ====================================================================
 kind                  for                           numbers
@@ -25,56 +23,21 @@ All but dual indices and kanban are constant rules and run in compiled code.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from pushpull.agents.dual_index import CappedDualIndex, DualIndex
 from pushpull.agents.levels import order_levels
+from pushpull.agents.trials import Kind, Numbers
 from pushpull.envs.bounds import covering_stock, demand_rates, echelon_exposure, exposure
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.network import ALL_PULL, ALL_PUSH, Lot, Network, Source
 from pushpull.envs.observations import View
 from pushpull.envs.rules import Rules
-
-Numbers = dict[str, float]
-
-
-class Heuristic(Protocol):
-    """A policy and the network that it plays."""
-
-    network: Network
-
-    def act(self, view: View) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A heuristic whose numbers are searched for.
-
-    Attributes
-    ----------
-    start : mapping of str to float
-        Numbers by name, where the search starts.
-    make : callable
-        Takes numbers and returns the policy, whose `network` is the one to be played.
-    """
-
-    start: Numbers
-    make: Callable[[Numbers], Heuristic]
-
-
-@dataclass(frozen=True)
-class Found:
-    """The best numbers of a kind, their policy, the mean cost in the trial worlds, and how many trials it took."""
-
-    numbers: Numbers
-    policy: Heuristic
-    cost: float
-    trials: int
 
 
 def kinds(network: Network) -> dict[str, Kind]:
@@ -89,60 +52,6 @@ def kind_of(network: Network, heuristic: str) -> Kind:
     if heuristic not in suiting:
         raise InputError("heuristic", f"{heuristic!r} does not suit {network.name!r}; {suggest(heuristic, suiting)}")
     return suiting[heuristic]
-
-
-def search(
-    kind: Kind,
-    cost: Callable[[Heuristic], float],
-    whole: bool,
-    trials: int,
-    seconds: float = np.inf,
-    precision: float = 0.005,
-) -> Found:
-    """Return the best numbers of a kind that a pattern search finds.
-
-    Parameters
-    ----------
-    kind : Kind
-        What is searched.
-    cost : callable
-        What is minimised: the mean cost of a policy in the trial worlds, or less its profit.
-    whole : bool
-        Whether numbers are whole.
-    trials, seconds : int, float
-        Most simulations to run, and when to run no more.
-    precision : float
-        Share of a number below which steps end in real units.
-    """
-    names, tried, deadline = list(kind.start), {}, time.perf_counter() + seconds
-    point = np.array([np.rint(value) if whole else value for value in kind.start.values()], dtype=float)
-
-    def value(at: np.ndarray) -> float:
-        key = tuple(at)
-        if key not in tried:
-            tried[key] = cost(kind.make(dict(zip(names, key, strict=True))))
-        return tried[key]
-
-    best, step = value(point), np.maximum(np.abs(point) / 4, 1.0)
-    step = np.rint(step) if whole else step
-    least = np.ones(len(point)) if whole else np.maximum(precision * np.abs(point), 1e-3)
-
-    def goes_on() -> bool:
-        return len(tried) < trials and time.perf_counter() < deadline
-
-    while (step >= least).any() and goes_on():
-        before = point.copy()
-        for k in range(len(point)):
-            for move in (step[k], -step[k]):
-                there = point.copy()
-                there[k] += move
-                if step[k] >= least[k] and goes_on() and value(there) < best:
-                    point, best = there, value(there)
-                    break
-        if (point == before).all():
-            step = np.floor(step / 2) if whole else step / 2
-    numbers = dict(zip(names, point.tolist(), strict=True))
-    return Found(numbers, kind.make(numbers), best, len(tried))
 
 
 # --- kinds ------------------------------------------------------------------------------------------------------------
@@ -247,24 +156,6 @@ def _tailored_base_surge(network: Network) -> Kind | None:
     return Kind({"quantity": np.floor(rate), "level": float(_start_levels(network)[slow])}, rules)
 
 
-class DualIndex:
-    """Order up to one level what the fast source can still change, up to another all that is to come, up to a cap.
-
-    Veeraraghavan & Scheller-Wolf (2008), Now or later, Operations Research 56(4); the cap by Sun & Van Mieghem (2019).
-    """
-
-    def __init__(self, network: Network, fast: int, expedited: float, regular: float, cap: float = np.inf):
-        self.network, self._fast, self._levels, self._cap = network, fast, (expedited, regular), cap
-
-    def act(self, view: View) -> np.ndarray:
-        """Return actions [B, 2] in units."""
-        expedited, regular = self._levels
-        due = view.on_hand[0] - view.backorders[0] + view.pipeline[1 - self._fast][0]
-        now = np.maximum(expedited - due, 0.0)
-        later = np.minimum(np.maximum(regular - view.inventory_position[0] - now, 0.0), self._cap)
-        return np.stack([now, later] if self._fast == 0 else [later, now], axis=1)
-
-
 def _dual_index(network: Network, capped: bool = False) -> Kind | None:
     at_once = [source.lead_time == 0 for source in network.sources]
     if not _has_one_stage(network, 2) or set(network.modes) != {"push"} or sum(at_once) != 1:
@@ -274,7 +165,8 @@ def _dual_index(network: Network, capped: bool = False) -> Kind | None:
     start = {"expedited": float(levels[fast]), "regular": float(levels[1 - fast])}
     if capped:
         start["cap"] = float(np.ceil(1.5 * demand_rates(network)[0]))
-    return Kind(start, lambda numbers: DualIndex(network, fast, **numbers))
+    policy = CappedDualIndex if capped else DualIndex
+    return Kind(start, lambda numbers: policy(network, **numbers))
 
 
 class Kanban:

@@ -12,6 +12,7 @@ is cut the space grows. It begins with the newsvendor level for L + 1 periods, a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,6 +42,45 @@ from pushpull.envs.rules import Rules
 
 def solve_lost_sales(network: Network) -> Solution:
     """Return the optimum of one stage whose market does not wait."""
+    system = lost_sales_system(network)
+    if system.lead_time == 0:
+        return _without_lead_time(network, system)
+    optimum = lost_sales(
+        system.demand,
+        system.lead_time,
+        system.holding_cost,
+        system.lost_sale_cost,
+        system.unit_cost,
+        system.largest_order,
+    )
+    return Solution(
+        cost=optimum.cost,
+        policy=LostSalesPolicy(network, optimum.states, optimum.orders),
+        method="relative value iteration over the pipeline (Zipkin 2008)",
+        error=optimum.error,
+        fill_rate=optimum.fill_rate,
+    )
+
+
+class LostSalesSystem(NamedTuple):
+    """What `lost_sales` takes, of a network."""
+
+    demand: np.ndarray
+    lead_time: int
+    holding_cost: float
+    lost_sale_cost: float
+    unit_cost: float
+    largest_order: float
+
+
+def lost_sales_system(network: Network) -> LostSalesSystem:
+    """Return the lost-sales system that a network is, or refuse it.
+
+    Raises
+    ------
+    InputError
+        For whatever such a system does not know, by the key that states it.
+    """
     only(network, source=("capacity", "max_order"))
     (source,), (market,), (stage,) = network.sources, network.markets.values(), network.stages.values()
     name = network.stage_names[0]
@@ -54,18 +94,9 @@ def solve_lost_sales(network: Network) -> Solution:
         )
     if stage.holding_cost <= 0:
         raise InputError(f"stages.{name}.holding_cost", "0, so no stock is too large; give a cost above 0")
-    demand, most = pmf(law), largest_order(network, 0)
     unit_cost = source.unit_cost + source.pipeline_holding_cost * source.lead_time
-    if source.lead_time == 0:
-        return _without_lead_time(network, demand, most, unit_cost)
-    optimum = lost_sales(demand, source.lead_time, stage.holding_cost, market.lost_sale_cost, unit_cost, most)
-    return Solution(
-        cost=optimum.cost,
-        policy=LostSalesPolicy(network, optimum),
-        method="relative value iteration over the pipeline (Zipkin 2008)",
-        error=optimum.error,
-        fill_rate=optimum.fill_rate,
-    )
+    most = largest_order(network, 0)
+    return LostSalesSystem(pmf(law), source.lead_time, stage.holding_cost, market.lost_sale_cost, unit_cost, most)
 
 
 @dataclass(frozen=True)
@@ -130,6 +161,36 @@ def lost_sales(
     return LostSales(best.cost, (best.high - best.low) / 2, 1 - lost.cost / mean, states, orders)
 
 
+def myopic_orders(
+    demand: np.ndarray,
+    lead_time: int,
+    holding_cost: float,
+    lost_sale_cost: float,
+    unit_cost: float = 0.0,
+    largest_order: float = np.inf,
+    periods: int = 1,
+) -> tuple[PipelineStates, np.ndarray]:
+    """Return the states and, by their number, the best orders if the world ends L + `periods` periods from now.
+
+    Parameters are those of `lost_sales`. What is left at the end is worth its unit cost, so that a unit lost is one
+    that need not be bought.
+    """
+    saved = max(0.0, lost_sale_cost - unit_cost)
+    bound = newsvendor_level(demand_over(demand, lead_time + 1), holding_cost, saved) + 1
+    while True:
+        states = PipelineStates.within_memory(lead_time - 1, bound)
+        system = _System(demand, states)
+        cost, most = holding_cost * system.left + saved * system.lost, int(min(largest_order, bound))
+        orders, values, cut = np.zeros(states.size, dtype=np.int64), np.zeros(states.size), False
+        for _ in range(lead_time + periods):
+            new = np.empty_like(values)
+            cut = lost_sales_sweep(*system.arguments, cost, 0.0, most, values, orders, new)
+            values = new
+        if not (cut and most < largest_order):
+            return states, orders
+        bound += 1 + bound // 8
+
+
 class _System:
     """A period of a lost-sales system by the stock that it begins with."""
 
@@ -163,8 +224,8 @@ def average_cost(
 class LostSalesPolicy:
     """Order what is best for the pipeline; nothing where it holds more than any best order leads to."""
 
-    def __init__(self, network: Network, optimum: LostSales):
-        self._network, self._states, self._orders = network, optimum.states, optimum.orders
+    def __init__(self, network: Network, states: PipelineStates, orders: np.ndarray):
+        self._network, self._states, self._orders = network, states, orders
 
     def act(self, view: View) -> np.ndarray:
         """Return actions [B, 1] in units."""
@@ -175,17 +236,17 @@ class LostSalesPolicy:
         return order_actions(view, 0, quantity)[:, None].astype(float)
 
 
-def _without_lead_time(network: Network, demand: np.ndarray, most: float, unit_cost: float) -> Solution:
+def _without_lead_time(network: Network, system: LostSalesSystem) -> Solution:
     """Solve a lead time of 0: a newsvendor for whom a lost unit is one that need not be bought."""
-    (stage,), (market,) = network.stages.values(), network.markets.values()
+    demand, _, holding_cost, lost_sale_cost, unit_cost, most = system
     name = network.source_names[0]
     if most < demand.size - 1:
         raise InputError(
             f"stages.{network.stage_names[0]}.sources[0].capacity",
             f"{most:g} cuts orders of lead time 0 below the greatest demand; give more, or a lead time of 1",
         )
-    saved = market.lost_sale_cost - unit_cost
-    level = newsvendor_level(demand, stage.holding_cost, max(0.0, saved))
+    saved = lost_sale_cost - unit_cost
+    level = newsvendor_level(demand, holding_cost, max(0.0, saved))
     units = np.arange(demand.size)
     left = float(np.maximum(level - units, 0) @ demand)
     mean = float(demand @ units)
@@ -193,7 +254,7 @@ def _without_lead_time(network: Network, demand: np.ndarray, most: float, unit_c
     entry = f"{name}.{'pull_threshold' if network.modes[0] == 'pull' else 'push_quantity'}"
     rules = ({entry: level}, None) if network.modes[0] == "pull" else ({}, {entry: level})
     return Solution(
-        cost=unit_cost * (mean - lost) + stage.holding_cost * left + market.lost_sale_cost * lost,
+        cost=unit_cost * (mean - lost) + holding_cost * left + lost_sale_cost * lost,
         policy=Rules(network, *rules),
         method="newsvendor (Arrow, Harris & Marschak 1951)",
         fill_rate=1 - lost / mean,

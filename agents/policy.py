@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pushpull.agents import cards, heuristics, planning
+from pushpull.agents import cards, dual_index, heuristics, lost_sales_heuristics, planning
 from pushpull.agents.system import System
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.library import load_network
@@ -48,6 +48,13 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "dlp_shrinking": planning.DeterministicShrinking,
     "mssp_rolling": planning.StochasticRolling,
     "mssp_shrinking": planning.StochasticShrinking,
+    "capped_base_stock": lost_sales_heuristics.CappedBaseStock,
+    "constant_order": lost_sales_heuristics.ConstantOrder,
+    "myopic1": lost_sales_heuristics.Myopic1,
+    "myopic2": lost_sales_heuristics.Myopic2,
+    "dual_index": dual_index.DualIndex,
+    "capped_dual_index": dual_index.CappedDualIndex,
+    "tailored_base_surge": dual_index.TailoredBaseSurge,
 }
 
 # Control systems: a network that they turn into their own, and a policy that runs them there.
@@ -72,6 +79,8 @@ AGENTS: dict[str, tuple[str, str | None]] = {
     "push_pull": ("push_pull", None),
     "optimal": ("optimal", None),
     **{name: (name, None) for name in ("dlp_rolling", "dlp_shrinking", "mssp_rolling", "mssp_shrinking")},
+    **{name: (name, None) for name in ("capped_base_stock", "constant_order", "myopic1", "myopic2")},
+    **{name: (name, None) for name in ("dual_index", "capped_dual_index", "tailored_base_surge")},
     **{name: (name, ALL_PULL) for name in SYSTEMS},
 }
 

@@ -161,7 +161,7 @@ def number(
         if whole and not math.isinf(clean):
             if clean != round(clean):
                 raise InputError(field, f"{value!r} is not whole; give a {kind}{bound}")
-            return int(clean)
+            return int(value)  # and not of `clean`: floats know no odd numbers above 2^53, and seeds do
         return int(clean) if clean.is_integer() and isinstance(value, int) else clean
 
     return check

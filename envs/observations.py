@@ -40,6 +40,8 @@ class View:
         Orders not yet started, units started and not yet received, orders that still travel, and the sum of the three.
     pipeline : list of ndarray [lead_time + 1, B]
         Per source, units received in 0, 1, ... periods.
+    travelling : list of list of ndarray [B]
+        Per source with an `order_delay`, orders that reach it in this period, the next, ...
     stock_by_age : list of ndarray [shelf_life, B]
         Per stage, units on hand received 0, 1, ... periods ago; without rows where stock does not age.
     setup : ndarray [R, B]
@@ -106,7 +108,7 @@ class View:
     @cached_property
     def in_transit(self) -> Array:
         zero = self._xp.zeros_like(self.pending[0])
-        return self._xp.stack([sum(rows, zero) for rows in self._travelling])
+        return self._xp.stack([sum(rows, zero) for rows in self.travelling])
 
     @cached_property
     def on_order(self) -> Array:
@@ -116,7 +118,7 @@ class View:
     def inventory_position(self) -> Array:
         rows = split(self._state.pipeline, self.network.pipeline_rows)
         on_hand, owed, pending = list(self.on_hand), list(self.backorders), list(self.pending)
-        return self._xp.stack(inventory_positions(self.network, on_hand, owed, rows, pending, self._travelling))
+        return self._xp.stack(inventory_positions(self.network, on_hand, owed, rows, pending, self.travelling))
 
     @cached_property
     def echelon_inventory_position(self) -> Array:
@@ -124,7 +126,7 @@ class View:
         return self._xp.asarray(self.network.requirements, dtype=position.dtype, device=position.device) @ position
 
     @cached_property
-    def _travelling(self) -> list[list[Array]]:
+    def travelling(self) -> list[list[Array]]:
         return split(self._state.in_transit, self.network.order_delays)
 
     @property

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from pushpull.agents import make_policy
-from pushpull.agents.heuristic_search import Heuristic, kinds, search
+from pushpull.agents.heuristic_search import kinds
 from pushpull.agents.optimal import solve
 from pushpull.agents.planning import bound
+from pushpull.agents.trials import Heuristic, search
 from pushpull.envs import Network, simulate
 from pushpull.envs.boards import BOARDS, make_board, references
 from pushpull.envs.checks import InputError, suggest

@@ -15,7 +15,8 @@ import pandas as pd
 import yaml
 from rich.console import Console
 
-from pushpull.agents.heuristic_search import Heuristic, Kind, Numbers, kind_of
+from pushpull.agents.heuristic_search import kind_of
+from pushpull.agents.trials import Heuristic, Kind, Numbers
 from pushpull.envs import simulate
 from pushpull.envs.checks import InputError
 from pushpull.envs.network import Network

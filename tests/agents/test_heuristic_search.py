@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pushpull.agents.heuristic_search import Kind, kinds, search
+from pushpull.agents.heuristic_search import kinds
+from pushpull.agents.trials import Kind, search
 from pushpull.envs import Network, simulate
 from pushpull.envs.boards import make_board, references
 from pushpull.envs.observations import View

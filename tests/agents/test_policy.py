@@ -1,13 +1,15 @@
 """Policies by name: who is there, and what a wrong name is told."""
 
+import inspect
+
 import pytest
 
 from pushpull.agents import AGENTS, POLICIES, SYSTEMS, make_policy
-from pushpull.envs import InputError, load_network
+from pushpull.envs import InputError, load_network, simulate
 
 BAD = [
     # name, parameters, what the error says
-    ("base-stock", {}, r"policy: 'base-stock' is unknown; did you mean 'base_stock'\?"),
+    ("base-stock", {}, r"policy: 'base-stock' is unknown; did you mean 'base_stock'"),
     ("ppo", {}, r"policy: 'ppo' is unknown; .*valid: random, constant"),
     (
         "base_stock",
@@ -42,36 +44,41 @@ def test_a_network_by_any_name():
         make_policy("base_stock", mapping)
 
 
+# A network that suits each policy that does not suit all.
+SUITS = {
+    "optimal": "lost_sales",
+    "capped_base_stock": "lost_sales",
+    "constant_order": "lost_sales",
+    "myopic1": "lost_sales",
+    "myopic2": "lost_sales",
+    "dual_index": "dual_sourcing",
+    "capped_dual_index": "dual_sourcing",
+    "tailored_base_surge": "dual_sourcing",
+}
+
+
 @pytest.mark.parametrize("name", POLICIES)
 def test_parameters_that_are_none_are_derived(name):
-    known = {"random": {}, "constant": {"quantity": None}, "base_stock": {"service_level": None}}
-    known |= {"optimal": {}, "dlp_shrinking": {}, "mssp_shrinking": {}, "dlp_rolling": {"horizon": None}}
-    known["mssp_rolling"] = {"horizon": None}
-    given = known.get(name, {"service_level": None})
-    assert make_policy(name, "chain4", **given) is not None
+    parameters = inspect.signature(POLICIES[name]).parameters.values()
+    none = {own.name: None for own in parameters if own.default is None}
+    assert make_policy(name, SUITS.get(name, "chain4"), **none) is not None
+
+
+@pytest.mark.parametrize("name", SUITS)
+def test_policies_play_where_they_suit(name):
+    """A batch gets the actions that its environments get alone, and no flow of the period is refused."""
+    network = load_network(SUITS[name])
+    policy = make_policy(name, network)
+    batch = simulate(network, policy, 5, seed=0, periods=network.warm_up + 20)
+    (alone,) = (simulate(network, policy, 1, seed=4, periods=network.warm_up + 20),)
+    assert batch["profit"].iloc[4] == alone["profit"].iloc[0]
+    assert (batch["fill_rate"] > 0.3).all()
 
 
 def test_agents_are_policies_at_a_decoupling_point():
-    assert list(AGENTS) == [
-        "random",
-        "constant",
-        "base_stock",
-        "s_S",
-        "forecast_push",
-        "pure_push",
-        "pure_pull",
-        "push_pull",
-        "optimal",
-        "dlp_rolling",
-        "dlp_shrinking",
-        "mssp_rolling",
-        "mssp_shrinking",
-        "kanban",
-        "extended_kanban",
-        "echelon_kanban",
-        "conwip",
-        "polca",
-    ]
+    others = {name: AGENTS[name] for name in AGENTS if name not in ("pure_push", "pure_pull")}
+    assert all(name == policy for name, (policy, _) in others.items())
+    assert set(others) == {*POLICIES, *SYSTEMS}
     modes = {}
     for agent, (policy, decoupling_point) in AGENTS.items():
         assert policy in {**POLICIES, **SYSTEMS}
@@ -79,5 +86,5 @@ def test_agents_are_policies_at_a_decoupling_point():
         modes[agent] = set(load_network("distribution10").with_decoupling_point(decoupling_point).modes)
     assert modes["pure_push"] == {"push"}
     assert modes["pure_pull"] == {"pull"}
-    others = [agent for agent in AGENTS if agent not in ("pure_push", "pure_pull", *SYSTEMS)]
-    assert all(modes[agent] == {"push", "pull"} for agent in others)
+    where_it_says = [name for name, (_, point) in AGENTS.items() if point is None]
+    assert all(modes[agent] == {"push", "pull"} for agent in where_it_says)

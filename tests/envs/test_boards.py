@@ -17,6 +17,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import VectorEnv
 from scipy import stats
 
+from pushpull.agents import make_policy
 from pushpull.envs import InputError, Network, boards, load_network, replay, simulate
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.boards import BOARDS, board_id, make_board, references
@@ -116,24 +117,12 @@ def test_kanban_between_two_machines_costs_what_dynamic_programming_says(board, 
     assert_costs(network, Rules(network, {}, levels), own["cost"])
 
 
-class DualIndex:
-    """Order up to one level what the fast supplier can still change, and up to another all that is to come."""
-
-    def __init__(self, expedited, regular, cap=np.inf):
-        self.expedited, self.regular, self.cap = expedited, regular, cap
-
-    def act(self, view):
-        due = view.on_hand[0] - view.backorders[0] + view.pipeline[1][0]
-        fast = np.maximum(self.expedited - due, 0)
-        slow = np.minimum(np.maximum(self.regular - view.inventory_position[0] - fast, 0), self.cap)
-        return np.stack([fast, slow], axis=1)
-
-
 @pytest.mark.parametrize("kind", ["dual_index", "capped_dual_index"])
 @pytest.mark.parametrize(("board", "row"), rows_with("dual_index"))
 def test_dual_index_policies_cost_what_dynamic_programming_says(board, row, kind):
     own = {key: value for key, value in row[kind].items() if key != "cost"}
-    assert_costs(make_board(board, **row["parameters"]), DualIndex(**own), row[kind]["cost"], periods=PERIODS // 8)
+    network = make_board(board, **row["parameters"])
+    assert_costs(network, make_policy(kind, network, **own), row[kind]["cost"], periods=PERIODS // 8)
 
 
 @pytest.mark.parametrize(("board", "row"), [row for row in rows_with("base_stock") if row.values[0] == "beer_game"])

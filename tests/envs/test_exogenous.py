@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from pushpull.envs.checks import InputError
+from pushpull.envs.engine import Engine
 from pushpull.envs.exogenous import draw
 from pushpull.envs.network import Network
 from pushpull.envs.streams import STREAMS, uniforms
@@ -214,3 +215,11 @@ def test_traces_of_one_file_start_on_the_same_day():
     np.testing.assert_array_equal(together[:, 1], alone[:, 0])
     closed = together[:, 0] == 0  # store 25 is shut every Sunday
     assert (np.diff(np.flatnonzero(closed[:, 0])) % 7 == 0).any()
+
+
+def test_seeds_that_no_float_tells_apart_are_worlds_of_their_own():
+    engine = Engine(network({"demand": {"kind": "gamma", "mean": 9, "sd": 5}}), 3, periods=1)
+    engine.reset(2**62)
+    assert engine.seeds.tolist() == [2**62, 2**62 + 1, 2**62 + 2]
+    engine.step(np.zeros((3, 1)))
+    assert len(set(engine.flows.demand[0].tolist())) == 3

@@ -17,6 +17,7 @@ from pushpull.envs.observations import Observation
 from pushpull.envs.replay import History
 from pushpull.envs.rollout import rollout
 from pushpull.envs.rules import Rules
+from tests.agents.test_policy import SUITS
 from tests.envs.twins import played_alike
 
 BACKENDS = ["numba", "numpy", "torch"]
@@ -222,7 +223,7 @@ def test_the_action_has_an_entry_behind_those_of_sources():
         assert engine.flows.promotion == [[0.75]]
 
 
-@pytest.mark.parametrize("name", sorted(set(POLICIES) - {"random", "optimal"}))
+@pytest.mark.parametrize("name", sorted(set(POLICIES) - {"random", *SUITS}))
 def test_policies_by_formula_run_no_campaigns(name):
     network = shop(PROMOTION, goodwill={"loss": 0.1, "gain": 0.1}, backorder_cost=9)
     engine = Engine(network, 3, periods=5)
