@@ -69,9 +69,12 @@ class PushPullEnv(gym.Env[np.ndarray, np.ndarray]):
         scale_reward: bool = False,
         periods: int | None = None,
         backend: str = "auto",
+        dtype: str = "float64",
         render_mode: str | None = None,
     ):
-        self.task = Task(network, 1, decoupling_point, reward, observation, action, scale_reward, periods, backend)
+        self.task = Task(
+            network, 1, decoupling_point, reward, observation, action, scale_reward, periods, backend, dtype
+        )
         self.network = self.task.network
         self.render_mode = render_mode
         self.observation_space, self.action_space = spaces(self.task)

@@ -98,6 +98,17 @@ def test_the_engine_itself_refuses_what_gymnasiums_wrappers_would():
         env.step(np.full(2, np.nan))
 
 
+def test_whole_units_are_the_same_in_single_precision():
+    single, double = (make(dtype=dtype, action="physical") for dtype in ("float32", "float64"))
+    np.testing.assert_array_equal(single.reset(seed=3)[0], double.reset(seed=3)[0])
+    for _ in range(6):
+        action = double.action_space.sample()
+        np.testing.assert_array_equal(single.step(action)[0], double.step(action)[0])
+    assert single.unwrapped.task.engine.flows.on_hand.dtype == np.float32  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="dtype: 'float16'"):
+        make(dtype="float16")
+
+
 def test_a_seed_repeats_its_world_and_other_resets_go_on():
     env = make()
 
