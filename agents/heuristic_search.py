@@ -8,6 +8,7 @@ kind                  for                           numbers
 ===================== ============================= ====================================================================
 `base_stock`          any network                   a level per source
 `echelon_base_stock`  more than one stage           an echelon level per source
+`cyclic_base_stock`   demand with a season          an echelon level per source and period of the season
 `capped_base_stock`   one stage, one source         level, most that is ordered at once
 `constant_order`      one stage, one source         quantity per period
 `tailored_base_surge` one stage, two sources        constant quantity of the slower one, level of the faster one
@@ -18,7 +19,7 @@ kind                  for                           numbers
 `r_nQ`                a fixed cost, one source      reorder point and lot
 ===================== ============================= ====================================================================
 
-All but dual indices and kanban are constant rules and run in compiled code.
+All but dual indices, kanban and cyclic levels are constant rules and run in compiled code.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ import numpy as np
 from pushpull.agents.dual_index import CappedDualIndex, DualIndex
 from pushpull.agents.levels import order_levels
 from pushpull.agents.trials import Kind, Numbers
+from pushpull.envs.actions import ActionSpace
 from pushpull.envs.bounds import covering_stock, demand_rates, echelon_exposure, exposure
 from pushpull.envs.checks import InputError, suggest
-from pushpull.envs.network import ALL_PULL, ALL_PUSH, Lot, Network, Source
+from pushpull.envs.families import market_demand, mean
+from pushpull.envs.network import ALL_PULL, ALL_PUSH, Demand, Lot, Network, Source
 from pushpull.envs.observations import View
 from pushpull.envs.rules import Rules
 
@@ -114,6 +117,40 @@ def _echelon_base_stock(network: Network) -> Kind | None:
     own = _variant(network, basis="echelon", over=None)
     start = dict(zip(own.source_names, _start_levels(own).tolist(), strict=True))
     return Kind(start, lambda levels: _level_rules(own, levels))
+
+
+class CyclicBaseStock:
+    """Keep every source's echelon position at a level that depends on the period of the season, [J, K]."""
+
+    def __init__(self, network: Network, levels: np.ndarray):
+        self.network, self._levels, self._entries = network, levels, ActionSpace(network).entries
+
+    def act(self, view: View) -> np.ndarray:
+        """Return actions [B, K] in units."""
+        levels = self._levels[:, view.period % self._levels.shape[1]]
+        lacking = levels - view.echelon_inventory_position[list(self.network.source_stage)]
+        columns = {"quantity": np.maximum(lacking, 0.0), "threshold": levels}
+        return np.stack([columns[column][j] for j, column in self._entries], axis=1)
+
+
+def _cyclic_base_stock(network: Network) -> Kind | None:
+    """Start from constant levels, moved by what the season has demand over the echelon exposure deviate by."""
+    lengths = {len(d.season) for d in network.market_demands.values() if isinstance(d, Demand) and d.season}
+    if len(lengths) != 1 or set(network.modes) - {"push", "pull"} or network.promoting:
+        return None
+    (length,), own = lengths, _variant(network, basis="echelon", over=None)
+    exposures = echelon_exposure(own).round().astype(int)
+    paths = [mean(market_demand(own, i), own.units, length + int(exposures.max())) for i in own.markets]
+    needs = own.requirements[list(own.source_stage)][:, list(own.markets)] @ np.stack(paths)
+    levels = np.stack(
+        [
+            level
+            + [needs[j, k : k + exposures[j]].sum() - exposures[j] * needs[j, :length].mean() for k in range(length)]
+            for j, level in enumerate(_start_levels(own))
+        ]
+    )
+    start = {f"{name}.{k}": float(levels[j, k]) for j, name in enumerate(own.source_names) for k in range(length)}
+    return Kind(start, lambda numbers: CyclicBaseStock(own, np.reshape(list(numbers.values()), levels.shape)))
 
 
 def _has_one_stage(network: Network, sources: int) -> bool:
@@ -230,6 +267,7 @@ def _lots(network: Network) -> Kind | None:
 KINDS: dict[str, Callable[[Network], Kind | None]] = {
     "base_stock": _base_stock,
     "echelon_base_stock": _echelon_base_stock,
+    "cyclic_base_stock": _cyclic_base_stock,
     "capped_base_stock": _capped_base_stock,
     "constant_order": _constant_order,
     "tailored_base_surge": _tailored_base_surge,

@@ -39,7 +39,12 @@ GRIDS: dict[str, dict[str, list[Any]]] = {  # of the papers, beyond what the ref
     "serial4": {"store_lead_time": [1, 2, 3, 4], "penalty": [4, 9, 19, 39]},
 }
 LEARNED = ("ppo", "rl", "a3c")  # of published names, those of agents that learned
-OURS = {"oracle": "hindsight", "shrinking_horizon_lp": "dlp_shrinking", "ppo_with_early_delivery": "ppo"}
+OURS = {  # published names of what we call otherwise
+    "cyclic_echelon_base_stock": "cyclic_base_stock",
+    "oracle": "hindsight",
+    "shrinking_horizon_lp": "dlp_shrinking",
+    "ppo_with_early_delivery": "ppo",
+}
 SHRINKING = "_shrinking"  # ends the names of policies that plan to the end of an episode
 
 

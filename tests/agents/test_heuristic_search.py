@@ -78,12 +78,23 @@ def test_search_comes_as_near_as_the_published_numbers(board, number, kind, name
     assert told.mean() < row[name]["cost"] * (1 + percent / 100) + 3 * told.std() / EPISODES**0.5
 
 
+def test_cyclic_levels_cost_what_dynamic_programming_says():
+    row = references("push_pull_two_stage")["rows"][2]
+    told, network = row["cyclic_echelon_base_stock"], make_board("push_pull_two_stage", **row["parameters"])
+    kind = kinds(network)["cyclic_base_stock"]
+    numbers = {f"{stage}.{k}": level for stage, levels in told["levels"].items() for k, level in enumerate(levels)}
+    assert list(numbers) == list(kind.start)
+    costs = [simulate(network, kind.make(given), EPISODES, 0)["cost"] for given in (numbers, kind.start)]
+    assert costs[0].mean() == pytest.approx(told["cost"], abs=4 * costs[0].std() / EPISODES**0.5)
+    assert costs[1].mean() < 1.25 * told["cost"]  # where a search starts
+
+
 def test_kinds_suit_their_networks():
     assert set(kinds(make_board("serial4"))) == {"base_stock", "echelon_base_stock"}
     assert set(kinds(make_board("lost_sales"))) == {"base_stock", "capped_base_stock", "constant_order"}
     assert set(kinds(make_board("dual_sourcing"))) == {
         "base_stock", "tailored_base_surge", "dual_index", "capped_dual_index"}  # fmt: skip
-    assert "kanban" in kinds(make_board("push_pull_two_stage"))
+    assert {"kanban", "cyclic_base_stock"} < set(kinds(make_board("push_pull_two_stage")))
     assert {"s_S", "r_nQ"} < set(kinds(make_board("advance_demand")))
 
 
