@@ -8,6 +8,8 @@ kind                  for                           numbers
 ===================== ============================= ====================================================================
 `base_stock`          any network                   a level per source
 `echelon_base_stock`  more than one stage           an echelon level per source
+`modified_base_stock` a row that pushes, and pays   an echelon level per source; requests end where capacity and the
+                      for what it cannot start      supplier's stock do
 `cyclic_base_stock`   demand with a season          an echelon level per source and period of the season
 `capped_base_stock`   one stage, one source         level, most that is ordered at once
 `constant_order`      one stage, one source         quantity per period
@@ -19,7 +21,7 @@ kind                  for                           numbers
 `r_nQ`                a fixed cost, one source      reorder point and lot
 ===================== ============================= ====================================================================
 
-All but dual indices, kanban and cyclic levels are constant rules and run in compiled code.
+All but modified and cyclic base-stock, dual indices and kanban are constant rules and run in compiled code.
 """
 
 from __future__ import annotations
@@ -117,6 +119,40 @@ def _echelon_base_stock(network: Network) -> Kind | None:
     own = _variant(network, basis="echelon", over=None)
     start = dict(zip(own.source_names, _start_levels(own).tolist(), strict=True))
     return Kind(start, lambda levels: _level_rules(own, levels))
+
+
+class ModifiedBaseStock:
+    """Release what an echelon position lacks to its level, as far as capacity and the supplier's stock allow.
+
+    The modified base-stock policy of OR-Gym's inventory problem (Hubbs et al. 2020), after Glasserman & Tayur (1995).
+    """
+
+    def __init__(self, network: Network, levels: np.ndarray):
+        self.network, self._levels = network, levels[:, None]
+        self._capacity = np.array([source.capacity for source in network.sources])[:, None]
+        self._received = network.sequence.index("receive") < network.sequence.index("push")
+
+    def act(self, view: View) -> np.ndarray:
+        """Return actions [B, J] in units."""
+        network, stock = self.network, view.on_hand
+        if self._received:
+            stock = stock + np.stack([view.pipeline[own[0]][0] for own in network.sources_of])
+        lacking = self._levels - view.echelon_inventory_position[list(network.source_stage)]
+        quantity = np.minimum(np.maximum(lacking, 0.0), self._capacity)
+        for j, inputs in enumerate(network.inputs):
+            for m, units in inputs:
+                quantity[j] = np.minimum(quantity[j], stock[m] / units)
+        return quantity.T
+
+
+def _modified_base_stock(network: Network) -> Kind | None:
+    in_a_row = len(network.sources) == len(network.stages) and max(map(len, network.users_of)) == 1
+    pays = any(source.shortfall_cost for source in network.sources)
+    if not (in_a_row and pays) or set(network.modes) != {"push"} or network.promoting:
+        return None
+    own = _variant(network, basis="echelon", over=None)
+    start = dict(zip(own.source_names, _start_levels(own).tolist(), strict=True))
+    return Kind(start, lambda numbers: ModifiedBaseStock(own, np.array(list(numbers.values()))))
 
 
 class CyclicBaseStock:
@@ -267,6 +303,7 @@ def _lots(network: Network) -> Kind | None:
 KINDS: dict[str, Callable[[Network], Kind | None]] = {
     "base_stock": _base_stock,
     "echelon_base_stock": _echelon_base_stock,
+    "modified_base_stock": _modified_base_stock,
     "cyclic_base_stock": _cyclic_base_stock,
     "capped_base_stock": _capped_base_stock,
     "constant_order": _constant_order,

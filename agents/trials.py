@@ -1,8 +1,9 @@
 """Numbers that no formula gives are found by trial: pattern search in worlds that no comparison uses.
 
 `search` moves one number at a time up and down by a step, up to three of them also together, keeps what is better and
-halves the step when nothing is (Hooke & Jeeves 1961, Direct search, Journal of the ACM 8(2)). All trials meet the same
-worlds (common random numbers), so that numbers that differ little can be told apart.
+halves the step when nothing is (Hooke & Jeeves 1961, Direct search, Journal of the ACM 8(2)); then it tries each number
+at 0, which no small steps lead to where a stage had better not be replenished at all. All trials meet the same worlds
+(common random numbers), so that numbers that differ little can be told apart.
 """
 
 from __future__ import annotations
@@ -115,24 +116,32 @@ def pattern_search(
             tried[key] = cost(dict(zip(names, key, strict=True)))
         return tried[key]
 
-    best, step = value(point), np.maximum(np.abs(point) / 4, 1.0)
-    step = np.rint(step) if whole else step
     least = np.ones(len(point)) if whole else np.maximum(precision * np.abs(point), 1e-3)
+    axes = [sign * axis for axis in np.eye(len(point)) for sign in (1, -1)]
+    diagonals = [np.array(signs) for signs in product((1, -1), repeat=len(point))] if 1 < len(point) <= 3 else []
 
     def goes_on() -> bool:
         return len(tried) < trials and time.perf_counter() < deadline
 
-    axes = [sign * axis for axis in np.eye(len(point)) for sign in (1, -1)]
-    diagonals = [np.array(signs) for signs in product((1, -1), repeat=len(point))] if 1 < len(point) <= 3 else []
-    while (step >= least).any() and goes_on():
-        before = point
-        for move in (*axes, *diagonals):
-            there = point + move * np.where(step >= least, step, 0.0)
-            if goes_on() and value(there) < best:
-                point, best = there, value(there)
-        if point is before:
-            step = np.floor(step / 2) if whole else step / 2
-    return dict(zip(names, point.tolist(), strict=True)), best, len(tried)
+    def descend(point: np.ndarray) -> np.ndarray:
+        best, step = value(point), np.maximum(np.abs(point) / 4, 1.0)
+        step = np.rint(step) if whole else step
+        while (step >= least).any() and goes_on():
+            before = point
+            for move in (*axes, *diagonals):
+                there = point + move * np.where(step >= least, step, 0.0)
+                if goes_on() and value(there) < best:
+                    point, best = there, value(there)
+            if point is before:
+                step = np.floor(step / 2) if whole else step / 2
+        return point
+
+    point = descend(point)
+    for k in range(len(point)):
+        without = np.where(np.arange(len(point)) == k, 0.0, point)
+        if goes_on() and value(without) < value(point):
+            point = descend(without)
+    return dict(zip(names, point.tolist(), strict=True)), value(point), len(tried)
 
 
 def trial_demand(network: Network, periods: int, worlds: int) -> np.ndarray:

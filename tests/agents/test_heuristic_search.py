@@ -78,6 +78,27 @@ def test_search_comes_as_near_as_the_published_numbers(board, number, kind, name
     assert told.mean() < row[name]["cost"] * (1 + percent / 100) + 3 * told.std() / EPISODES**0.5
 
 
+@pytest.mark.parametrize("name", ["echelon_base_stock", "echelon_base_stock_running_dry"])
+def test_modified_base_stock_is_or_gyms(name):
+    """OR-Gym's policy earned 403.76 and 451.14 in a thousand of its worlds, with the levels of the file."""
+    (row,) = [row for row in references("or_gym_inventory")["rows"] if row["parameters"] == {"version": "v1"}]
+    network = make_board("or_gym_inventory", version="v1")
+    policy = kinds(network)["modified_base_stock"].make({key: row[name]["levels"][key] for key in network.stage_names})
+    told = simulate(network, policy, 1000, 0)["discounted_profit"]
+    error = np.hypot(told.std(), row[name]["sd"]) / 1000**0.5
+    assert told.mean() == pytest.approx(row[name]["profit"], abs=3 * error)
+
+
+def test_search_finds_that_running_dry_pays_where_the_world_ends():
+    network = make_board("or_gym_inventory", version="v1")
+
+    def cost(policy):
+        return -simulate(policy.network, policy, 200, WORLD)["discounted_profit"].mean()
+
+    found = search(kinds(network)["modified_base_stock"], cost, True, trials=200)
+    assert found.numbers["manufacturer"] == 0 and -found.cost > 445
+
+
 def test_cyclic_levels_cost_what_dynamic_programming_says():
     row = references("push_pull_two_stage")["rows"][2]
     told, network = row["cyclic_echelon_base_stock"], make_board("push_pull_two_stage", **row["parameters"])
