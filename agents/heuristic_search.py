@@ -46,9 +46,16 @@ from pushpull.envs.rules import Rules
 
 
 def kinds(network: Network) -> dict[str, Kind]:
-    """Return the kinds of heuristics that suit a network, by name."""
-    found = {name: make(network) for name, make in KINDS.items()}
-    return {name: kind for name, kind in found.items() if kind is not None}
+    """Return the kinds of heuristics that suit a network, by name: not those whose variant of it would be refused."""
+    found: dict[str, Kind] = {}
+    for name, make in KINDS.items():
+        try:
+            kind = make(network)
+        except InputError:
+            continue
+        if kind is not None:
+            found[name] = kind
+    return found
 
 
 def kind_of(network: Network, heuristic: str) -> Kind:

@@ -117,6 +117,7 @@ def test_kinds_suit_their_networks():
         "base_stock", "tailored_base_surge", "dual_index", "capped_dual_index"}  # fmt: skip
     assert {"kanban", "cyclic_base_stock"} < set(kinds(make_board("push_pull_two_stage")))
     assert {"s_S", "r_nQ"} < set(kinds(make_board("advance_demand")))
+    assert set(kinds(make_board("semiconductor_boundary"))) == {"echelon_base_stock"}  # its triggers count orders ahead
 
 
 def test_lots_find_what_a_fixed_cost_asks_for():
