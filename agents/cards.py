@@ -34,10 +34,11 @@ from pushpull.agents.system import (
     System,
     Thresholds,
     by_stage,
+    content,
     downstream,
-    initial_content,
     line,
     next_stages,
+    paces,
     pulled,
     whole,
 )
@@ -150,7 +151,7 @@ def conwip(network: Network, limit: Mapping[str, float] | float | None = None, s
     over = {name: {"basis": "physical", "over": downstream(network, name)} for name in gates}
     own = pulled(network, "CONWIP", over)
     limits = _filled(by_stage("limit", limit, gates), own, gates, safety)
-    room = {name: max(limits[name], _content(own, name)) for name in gates}
+    room = {name: max(limits[name], content(own, name, own.stages)) for name in gates}
     flows = {name: max(room[gate] for gate in gates if name in over[gate]["over"]) for name in own.stages}
     return _loops(own, limits, {name: flow for name, flow in flows.items() if name not in gates})
 
@@ -268,9 +269,8 @@ def raw_process_time(network: Network) -> float:
 
 def bottleneck_rate(network: Network) -> float:
     """Return rb of a line, units sold per period that its capacities allow; infinite without capacities."""
-    names = line(network, "a bottleneck rate")
-    needs = network.requirements[:, next(iter(network.markets))]
-    return min(network.stages[name].sources[0].full_capacity / needs[network.stage_names.index(name)] for name in names)
+    line(network, "a bottleneck rate")
+    return min(paces(network).values())
 
 
 def critical_wip(network: Network) -> float:
@@ -321,13 +321,6 @@ def _lead_time(network: Network, name: str) -> int:
 def _card_return(network: Network) -> int:
     """Return the periods that a card takes back."""
     return int(network.sequence.index("pull") > network.sequence.index("demand"))
-
-
-def _content(network: Network, gate: str) -> float:
-    """Return the units of a gate's item that are in its line at first."""
-    row = network.requirements[network.stage_names.index(gate)].tolist()
-    held = [initial_content(network, [name]) for name in network.stage_names]
-    return sum(units * there for units, there in zip(row, held, strict=True))
 
 
 # --- how they run -----------------------------------------------------------------------------------------------------

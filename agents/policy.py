@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from pushpull.agents import cards, dual_index, heuristics, lost_sales_heuristics, planning
+from pushpull.agents.ddmrp import ddmrp
+from pushpull.agents.drum_buffer_rope import drum_buffer_rope
 from pushpull.agents.system import System
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.library import load_network
@@ -64,6 +66,8 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "echelon_kanban": cards.echelon_kanban,
     "conwip": cards.conwip,
     "polca": cards.polca,
+    "drum_buffer_rope": drum_buffer_rope,
+    "ddmrp": ddmrp,
 }
 
 # An agent is a policy or a system, and where it decouples the chain; None: where the network says. Sources that state

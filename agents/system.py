@@ -108,10 +108,21 @@ def whole(network: Network, units: float) -> float:
     return float(np.ceil(units - 1e-9)) if network.units == "integer" else float(units)
 
 
-def initial_content(network: Network, names: Iterable[str]) -> float:
-    """Return the units that stand in some stages and their pipelines at first."""
-    stages = [network.stages[name] for name in names]
-    return float(sum(stage.initial_on_hand + sum(sum(s.initial_pipeline) for s in stage.sources) for stage in stages))
+def paces(network: Network) -> dict[str, float]:
+    """Return the units sold in a period that the capacity of each stage of a line allows; infinite without one."""
+    needs = network.requirements[:, next(iter(network.markets))].tolist()
+    stages = zip(network.stages.items(), needs, strict=True)
+    return {name: stage.sources[0].full_capacity / units for (name, stage), units in stages}
+
+
+def content(network: Network, name: str, over: Iterable[str]) -> float:
+    """Return the units of a stage's item that are in some stages and their pipelines at first."""
+    needs, held = network.requirements[network.stage_names.index(name)].tolist(), 0.0
+    for other in over:
+        stage = network.stages[other]
+        units = stage.initial_on_hand + sum(sum(source.initial_pipeline) for source in stage.sources)
+        held += needs[network.stage_names.index(other)] * units
+    return held
 
 
 class Thresholds:
@@ -133,7 +144,8 @@ class Thresholds:
         levels: Mapping[str, float],
         returns: Callable[[View, np.ndarray], np.ndarray] | None = None,
     ):
-        self.network, self.levels, self._returns = network, dict(levels), returns
+        self.network, self._returns = network, returns
+        self.levels = {name: levels[name] for name in network.stage_names}
         self._fixed = Rules(network, {f"{name}.pull_threshold": level for name, level in levels.items()})
         self._rows = np.array([[self.levels[name]] for name in network.stage_names], dtype=float)
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pushpull.agents import SYSTEMS, make_agent, make_policy
+from pushpull.agents import make_agent, make_policy
 from pushpull.agents.cards import (
     best_case_throughput,
     bottleneck_rate,
@@ -234,7 +234,11 @@ def test_numbers_of_cards_by_formula():
 
 EVERYWHERE = ("kanban", "extended_kanban", "echelon_kanban")
 SERVED = [(name, network) for name in EVERYWHERE for network in ("car", "distribution10")]
-SERVED += [(name, network) for name in SYSTEMS for network in ("chain4", "serial4", "push_pull_two_stage", "assembly")]
+SERVED += [
+    (name, network)
+    for name in (*EVERYWHERE, "conwip", "polca")
+    for network in ("chain4", "serial4", "push_pull_two_stage", "assembly")
+]
 
 
 @pytest.mark.parametrize(("name", "network"), SERVED)
