@@ -38,6 +38,7 @@ from pushpull.envs.network import RETURN_REASONS, Network
 from pushpull.envs.observations import View
 
 INFINITE = np.inf
+_INFEASIBLE = 2
 _UNBOUNDED = (3, 4)  # what HiGHS answers where a unit earns more than it costs and nothing limits it
 
 
@@ -525,7 +526,9 @@ class LinearProgram:
 
     # --- solving -----------------------------------------------------------------------------------------------------
 
-    def solve(self, view: View, which: int, demand: np.ndarray) -> Plan:
+    def solve(
+        self, view: View, which: int, demand: np.ndarray, starts: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> Plan:
         """Return the best that can be done from where environment `which` of a view stands.
 
         Parameters
@@ -536,11 +539,14 @@ class LinearProgram:
             The environment.
         demand : ndarray [S, T, M]
             Scenarios of demand, as likely as each other. What starts in the first period is the same in all.
+        starts : (ndarray [T, E], ndarray [T, E]), optional
+            The least and the most that may start, beside what sources can do.
 
         Returns
         -------
         Plan
-            Its cost is minus infinity where a unit earns more than it costs and nothing limits how many there are.
+            Its cost is minus infinity where a unit earns more than it costs and nothing limits how many there are, and
+            infinity where nothing can start within `starts`.
         """
         count = len(demand)
         matrix, columns = self._scenarios(count)
@@ -551,11 +557,19 @@ class LinearProgram:
         upper: Any = np.empty(matrix.shape[1])
         upper[columns.ravel()] = np.tile(self._high, count)
         lower: Any = np.zeros(len(upper))
+        if starts is not None:
+            own = columns[:, self.start.ravel()]
+            lower[own] = starts[0].ravel()
+            upper[own] = np.minimum(upper[own], starts[1].ravel())
+            if (lower > upper).any():
+                return Plan(INFINITE, np.zeros((self.periods, len(self.events))))
         low, high = ((side - shift).ravel() for side in (self._low_side, self._high_side))
         answer = milp(cost, bounds=Bounds(lower, upper), constraints=LinearConstraint(matrix, low, high))
         if answer.x is None:
             if answer.status in _UNBOUNDED:
                 return Plan(-INFINITE, np.zeros((self.periods, len(self.events))))
+            if answer.status == _INFEASIBLE and starts is not None:
+                return Plan(INFINITE, np.zeros((self.periods, len(self.events))))
             raise RuntimeError(f"HiGHS could not solve the program of {self.network.name!r}: {answer.message}")
         start = answer.x[columns[:, self.start.ravel()]].mean(axis=0).reshape(self.start.shape)
         return Plan(float(answer.fun + (self._known_cost @ known).mean()), start)

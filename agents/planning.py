@@ -123,18 +123,22 @@ class _Planner:
         return np.rint(actions) if self.network.units == "integer" else actions
 
     def _act(self, view: View, which: int) -> list[float]:
+        program, expected = self._task(view, which)
+        demand = expected
+        if self._stochastic:
+            demand = self._felt(view, which, self._outlook.scenarios(view, which, program.periods))
+        columns = self._columns(view, which, program.solve(view, which, demand).start, expected[0, 0])
+        return [columns[column][j] for j, column in self._entries]
+
+    def _task(self, view: View, which: int) -> tuple[LinearProgram, np.ndarray]:
+        """Return the program that is to be solved now, and the demand that is expected in its periods, [1, T, M]."""
         left, first = int(view.periods_left[which]), int(view.period[which])
         reach = left if self._horizon is None else self._horizon
         reach = min(reach, left) if self.network.horizon_is_real else reach
         known = tuple(view.available[:, which]) if self.network.disrupted_sources else None
         moves = self._cyclic or self._scheduled
         program = self._program(first if moves else 0, reach, reach == left, known)
-        expected = self._felt(view, which, self._outlook.expected(view, which, reach)[None])
-        demand = expected
-        if self._stochastic:
-            demand = self._felt(view, which, self._outlook.scenarios(view, which, reach))
-        columns = self._columns(view, which, program.solve(view, which, demand).start, expected[0, 0])
-        return [columns[column][j] for j, column in self._entries]
+        return program, self._felt(view, which, self._outlook.expected(view, which, reach)[None])
 
     def _write(self, first: int, periods: int, ends: bool, known: tuple[float, ...] | None) -> LinearProgram:
         supply = expected_supply(self.network, first, periods, None if known is None else np.array(known))

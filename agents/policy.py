@@ -16,6 +16,7 @@ import numpy as np
 from pushpull.agents import cards, dual_index, heuristics, lost_sales_heuristics, planning
 from pushpull.agents.ddmrp import ddmrp
 from pushpull.agents.drum_buffer_rope import drum_buffer_rope
+from pushpull.agents.sales_operations import SalesOperations
 from pushpull.agents.system import System
 from pushpull.envs.checks import InputError, suggest
 from pushpull.envs.library import load_network
@@ -50,6 +51,7 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "dlp_shrinking": planning.DeterministicShrinking,
     "mssp_rolling": planning.StochasticRolling,
     "mssp_shrinking": planning.StochasticShrinking,
+    "sales_operations": SalesOperations,
     "capped_base_stock": lost_sales_heuristics.CappedBaseStock,
     "constant_order": lost_sales_heuristics.ConstantOrder,
     "myopic1": lost_sales_heuristics.Myopic1,
@@ -82,6 +84,7 @@ AGENTS: dict[str, tuple[str, str | None]] = {
     "pure_pull": ("base_stock", ALL_PULL),
     "push_pull": ("push_pull", None),
     "optimal": ("optimal", None),
+    "sales_operations": ("sales_operations", None),
     **{name: (name, None) for name in ("dlp_rolling", "dlp_shrinking", "mssp_rolling", "mssp_shrinking")},
     **{name: (name, None) for name in ("capped_base_stock", "constant_order", "myopic1", "myopic2")},
     **{name: (name, None) for name in ("dual_index", "capped_dual_index", "tailored_base_surge")},
