@@ -54,6 +54,7 @@ SUITS = {
     "dual_index": "dual_sourcing",
     "capped_dual_index": "dual_sourcing",
     "tailored_base_surge": "dual_sourcing",
+    "sales_operations": "electronics",
 }
 
 

@@ -132,11 +132,8 @@ def test_environments_do_not_feel_each_other():
 
 def test_what_was_promised_and_cannot_be_made_is_cut(monkeypatch):
     """Half of what the plant starts may be scrap, so a frozen release of the shop may find too little."""
-    network, costs, solve = (
-        a_chain({"kind": "gamma", "mean": 6, "sd": 3}, **{"yield": {"mean": 0.7, "sd": 0.25}}),
-        [],
-        LinearProgram.solve,
-    )
+    plant: dict[str, Any] = {"yield": {"mean": 0.7, "sd": 0.25}}
+    network, costs, solve = a_chain({"kind": "gamma", "mean": 6, "sd": 3}, "market", **plant), [], LinearProgram.solve
 
     def spied(*args: Any) -> Any:
         plan = solve(*args)
