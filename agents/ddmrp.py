@@ -88,7 +88,7 @@ def ddmrp(
         np.array([cycle if cycle > 1 and name in kept else 0.0 for cycle, name in zip(cycles, names, strict=True)]),
     )
     red = buffered.zones(demand_rates(network)[:, None]).red[:, 0] * _share("spike_share", spike_share)
-    changes: dict[str, dict] = {name: {"lot": Lot(rule="s_S"), "advance_position": 0, "spikes": None} for name in names}
+    changes: dict[str, dict] = {name: {"lot": Lot(rule="s_S")} for name in names}
     for i, market in network.markets.items():
         if market.order_lead is not None and red[i] > 0:
             changes[names[i]]["spikes"] = Spikes(max(1, int(times[i])), float(red[i]))

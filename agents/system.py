@@ -20,6 +20,15 @@ from pushpull.envs.observations import View
 from pushpull.envs.rules import Rules
 
 _units = number(0)
+_PLAIN: dict[str, Any] = {  # what a system says itself
+    "mode": "pull",
+    "shortfall": None,
+    "basis": "installation",
+    "over": None,
+    "cards": None,
+    "advance_position": 0,
+    "spikes": None,
+}
 
 
 class System(NamedTuple):
@@ -30,7 +39,9 @@ class System(NamedTuple):
 
 
 def pulled(network: Network, system: str, changes: Mapping[str, Mapping[str, Any]]) -> Network:
-    """Return the network with one pull source for each stage, installation based, and `changes` of it by stage.
+    """Return the network with one plain pull source for each stage, and `changes` of it by stage.
+
+    Plain is a trigger that compares the installation position and counts neither cards nor booked orders.
 
     Raises
     ------
@@ -45,8 +56,7 @@ def pulled(network: Network, system: str, changes: Mapping[str, Mapping[str, Any
                 f"stages.{name}.sources",
                 f"{len(stage.sources)} entries, but {system} replenishes a stage in one way; leave one source",
             )
-        own = {"mode": "pull", "shortfall": None, "basis": "installation", "over": None, "cards": None}
-        own |= changes.get(name, {})
+        own = {**_PLAIN, **changes.get(name, {})}
         if source.lot.rule in ("s_S", "smoothed") and "lot" not in own:
             raise InputError(
                 f"stages.{name}.sources[0].lot.rule",

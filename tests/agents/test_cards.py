@@ -249,6 +249,22 @@ def test_cards_by_formula_serve_customers(name, network):
     assert simulate(*system, 20, 0)["fill_rate"].mean() > 0.75
 
 
+BOOKED = {
+    "demand": {"kind": "poisson", "mean": 3},
+    "order_lead": [0.5, 0.5],
+    "forecast": {"kind": "true_mean", "horizon": 2},
+}
+
+
+@pytest.mark.parametrize("make", [kanban, extended_kanban, echelon_kanban, conwip, polca])
+def test_a_system_says_itself_what_its_triggers_count(make):
+    """Booked orders, cards and a basis that the network states are those of another system."""
+    stated = {"advance_position": 1, "cards": {"limit": 2}, "basis": "echelon"}
+    plain, other = (make(a_line(own, market=BOOKED)) for own in ({}, stated))
+    assert other.network == plain.network
+    assert levels_of(other.policy) == levels_of(plain.policy)
+
+
 # --- what does not suit -----------------------------------------------------------------------------------------------
 
 FORK = {
@@ -259,11 +275,6 @@ FORK = {
         "east": {"sources": [{"inputs": {"plant": 1}}], "market": {"demand": {"kind": "poisson", "mean": 3}}},
         "west": {"sources": [{"inputs": {"plant": 1}}], "market": {"demand": {"kind": "poisson", "mean": 3}}},
     },
-}
-BOOKED = {
-    "demand": {"kind": "poisson", "mean": 3},
-    "order_lead": [0.5, 0.5],
-    "forecast": {"kind": "true_mean", "horizon": 2},
 }
 BAD = [
     # what is broken, system, network, parameters, field, words
@@ -290,11 +301,6 @@ BAD = [
     (
         "a rule of its own", conwip, a_line({"lot": {"rule": "s_S", "gap": 3}}), {}, "stages.a.sources[0].lot.rule",
         "'s_S' orders less or more than CONWIP says; use base_stock, or r_nQ for containers",
-    ),
-    (
-        "orders that cards cannot see", kanban,
-        a_line({"advance_position": 1}, market=BOOKED),
-        {}, "stages.a.sources[0].advance_position", "refused with basis physical, which is blind to orders",
     ),
 ]  # fmt: skip
 
