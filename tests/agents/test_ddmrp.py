@@ -77,6 +77,35 @@ def test_large_orders_that_are_booked_count():
     assert ddmrp(a_shop()).network.sources[0].spikes is None
 
 
+def test_orders_are_those_of_the_net_flow():
+    """Net flow by hand where 20 are booked now and then: on hand + on order - due - large orders due within 10 days."""
+    market = {
+        "demand": {"kind": "empirical", "values": [0, 4, 20], "probabilities": [0.4, 0.4, 0.2]},
+        "order_lead": [0.0] * 11 + [1.0],
+        "forecast": {"kind": "true_mean", "horizon": 12},
+    }
+    network, policy = ddmrp(a_shop(on_hand=80, market=market), spike_share=0.25)
+    spikes = network.sources[0].spikes
+    assert spikes is not None
+    assert 4 < spikes.threshold < 20
+    engine, ordered, spiked = Engine(network, 1, backend="numpy"), 0, 0
+    engine.reset(1)
+    while not engine.ended.all():
+        view = engine.view()
+        action = policy.act(view)
+        yellow, green = action[0]
+        position, booked = float(view.inventory_position[0, 0]), view.booked[:, 0]
+        engine.step(action)
+        due, large = float(engine.flows.demand[0, 0]), booked[1:11]  # row k is due in k periods
+        qualified = float(large[large >= spikes.threshold].sum())
+        net_flow = position - due - qualified
+        expected = yellow + green - net_flow if net_flow <= yellow else 0
+        assert float(engine.flows.order[0, 0]) == expected
+        ordered, spiked = ordered + (expected > 0), spiked + (qualified > 0)
+    assert ordered > 3
+    assert spiked > 3
+
+
 def test_zones_follow_the_usage_of_the_past():
     """Demand of 4 that becomes 8: a moving average of 5 days reaches 8, and the zones double."""
     jump = {"kind": "deterministic", "values": [4] * 10 + [8]}
