@@ -20,7 +20,7 @@ mixed sources up to the decoupling point that earned most in trial worlds, and p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -32,7 +32,7 @@ from pushpull.agents.replenishment import Replenishment
 from pushpull.agents.requirements import Foresight, Requirements, by_profile, push_capacities
 from pushpull.envs.actions import ActionSpace
 from pushpull.envs.bounds import demand_rates
-from pushpull.envs.checks import InputError, number, optional, suggest
+from pushpull.envs.checks import InputError, listing, number, optional, suggest
 from pushpull.envs.decoupling import boundaries, unmixed
 from pushpull.envs.engine import Acts
 from pushpull.envs.network import ACTION_COLUMNS, Network
@@ -44,6 +44,8 @@ TRIALS = 200  # episodes on which boundaries are tried
 _SEED = number(0, 2**63, whole=True)
 _UNITS = number(0)
 _PERIODS = optional(number(0, whole=True))
+_LEVEL = number()
+_UNUSED = 0.5  # service level where all levels are given
 
 
 class _Columns:
@@ -166,7 +168,7 @@ class Constant(_Columns):
 
 
 class BaseStock(_Columns):
-    """Keep every position at its base-stock level.
+    """Keep every position at its base-stock level, which follows the season of demand (cyclic base-stock).
 
     Parameters
     ----------
@@ -174,27 +176,45 @@ class BaseStock(_Columns):
         The chain.
     service_level : float, optional
         Share of demand over its exposure that every stage covers; by default what costs imply.
+    levels : mapping of str to float or list of float, optional
+        Levels by source name, where the derived ones are not wanted: one number, or one for each period of a cycle,
+        which begins with the episode. They are of the position that the source compares: that of its `basis` where it
+        pulls, of its echelon where it pushes.
     """
 
     economic_lots = False
 
-    def __init__(self, network: Network, service_level: float | None = None):
+    def __init__(
+        self,
+        network: Network,
+        service_level: float | None = None,
+        levels: Mapping[str, float | Sequence[float]] | None = None,
+    ):
         super().__init__(network)
+        self._given = _cycles("levels", levels, network)
+        if service_level is None and all(map(len, self._given)):
+            service_level = _UNUSED
         self._levels = order_levels(network, service_level, self.economic_lots)
         self._replenish = Replenishment(network, self._levels)
         self._requirements = Requirements(self._levels, self._levels.safety)
         self._seasonal = any(demand.seasonal for demand in self._levels.demand)
         self._table = cache(self._levels_by_period)
+        derived = zip(self._given, self._levels.order_up_to, strict=True)
+        self._fixed = np.array([[cycle[0] if len(cycle) else level] for cycle, level in derived])
+        cyclic = any(len(cycle) > 1 for cycle in self._given)
+        self._moves = cyclic or (self._seasonal and not all(map(len, self._given)))
 
     def columns(self, view: View) -> dict[str, np.ndarray]:
-        if not self._seasonal:
-            return self._replenish(view, self._levels.order_up_to[:, None])
-        return self._replenish(view, self._table(view.periods)[:, view.period])
+        if not self._moves:
+            return self._replenish(view, self._fixed)
+        up_to = self._table(view.periods)[:, view.period] if self._seasonal else self._fixed + 0.0 * view.period
+        for row, cycle in enumerate(self._given):
+            if len(cycle):
+                up_to[row] = cycle[view.period % len(cycle)]
+        return self._replenish(view, up_to)
 
     def fixed_columns(self) -> dict[str, np.ndarray] | None:
-        if self._seasonal or not self._replenish.static:
-            return None
-        return self._replenish.held(self._levels.order_up_to[:, None])
+        return None if self._moves or not self._replenish.static else self._replenish.held(self._fixed)
 
     def _levels_by_period(self, periods: int) -> np.ndarray:
         """Order-up-to levels of each period, [J, T]."""
@@ -213,6 +233,8 @@ class ReorderPoint(BaseStock):
         The chain.
     service_level : float, optional
         Share of demand over its exposure that every stage covers; by default what costs imply.
+    levels : mapping of str to float or list of float, optional
+        Order-up-to levels S by source name, where the derived ones are not wanted.
     """
 
     economic_lots = True
@@ -331,3 +353,14 @@ def _given(field: str, units: Mapping[str, float] | None, derived: np.ndarray, n
             raise InputError(f"{field}.{name}", f"no source of this name; {suggest(name, network.source_names)}")
         values[network.source_names.index(name)] = _UNITS(f"{field}.{name}", value)
     return values
+
+
+def _cycles(field: str, levels: Mapping[str, float | Sequence[float]] | None, network: Network) -> list[np.ndarray]:
+    """Return the levels of a cycle that are given for each source, empty where none are."""
+    cycles = [np.empty(0)] * len(network.sources)
+    for name, value in (levels or {}).items():
+        if name not in network.source_names:
+            raise InputError(f"{field}.{name}", f"no source of this name; {suggest(name, network.source_names)}")
+        check = listing(_LEVEL, at_least=1) if isinstance(value, (list, tuple)) else _LEVEL
+        cycles[network.source_names.index(name)] = np.atleast_1d(np.array(check(f"{field}.{name}", value), dtype=float))
+    return cycles

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pushpull.agents import cards, dual_index, heuristics, lost_sales_heuristics, planning
+from pushpull.agents import cards, dual_index, heuristics, lost_sales_heuristics, lot_sizing, planning, reorder_systems
 from pushpull.agents.ddmrp import ddmrp
 from pushpull.agents.drum_buffer_rope import drum_buffer_rope
 from pushpull.agents.sales_operations import SalesOperations
@@ -59,6 +59,9 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "dual_index": dual_index.DualIndex,
     "capped_dual_index": dual_index.CappedDualIndex,
     "tailored_base_surge": dual_index.TailoredBaseSurge,
+    "mrp_lot_for_lot": lot_sizing.LotForLot,
+    "mrp_silver_meal": lot_sizing.SilverMeal,
+    "mrp_wagner_whitin": lot_sizing.WagnerWhitin,
 }
 
 # Control systems: a network that they turn into their own, and a policy that runs them there.
@@ -70,6 +73,9 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "polca": cards.polca,
     "drum_buffer_rope": drum_buffer_rope,
     "ddmrp": ddmrp,
+    "installation_base_stock": reorder_systems.installation_base_stock,
+    "echelon_base_stock": reorder_systems.echelon_base_stock,
+    "r_Q": reorder_systems.fixed_lots,
 }
 
 # An agent is a policy or a system, and where it decouples the chain; None: where the network says. Sources that state
@@ -88,6 +94,7 @@ AGENTS: dict[str, tuple[str, str | None]] = {
     **{name: (name, None) for name in ("dlp_rolling", "dlp_shrinking", "mssp_rolling", "mssp_shrinking")},
     **{name: (name, None) for name in ("capped_base_stock", "constant_order", "myopic1", "myopic2")},
     **{name: (name, None) for name in ("dual_index", "capped_dual_index", "tailored_base_surge")},
+    **{name: (name, ALL_PUSH) for name in ("mrp_lot_for_lot", "mrp_silver_meal", "mrp_wagner_whitin")},
     **{name: (name, ALL_PULL) for name in SYSTEMS},
 }
 

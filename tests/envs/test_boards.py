@@ -87,6 +87,12 @@ def test_echelon_base_stock_policies_cost_what_the_literature_says(board, row):
     assert_costs(network, policy, own["cost"], printed=0.001)  # of a flat bottom, at levels on a grid
 
 
+def test_a_cycle_of_levels_costs_what_dynamic_programming_says():
+    (row,) = [row for name, row in ROWS if name == "push_pull_two_stage" and "cyclic_echelon_base_stock" in row]
+    network, own = make_board("push_pull_two_stage", **row["parameters"]), row["cyclic_echelon_base_stock"]
+    assert_costs(network, make_policy("base_stock", network, levels=own["levels"]), own["cost"])
+
+
 class Kanban:
     """Release what the buffer lacks to its level once the pull stage has taken its part."""
 
