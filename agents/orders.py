@@ -73,6 +73,8 @@ class Orders:
             Demand of this period that triggers which come after it will see.
         """
         whole = self.network.units == "integer"
+        if whole:
+            quantity = np.where(self._adjust_time[:, None] > 1, quantity, np.rint(quantity))
         thresholds = self._thresholds(view, quantity, expected) if any(self._pulls) else quantity
         actions = np.zeros((len(view.period), len(self._entries)))
         for k, (j, column) in enumerate(self._entries):

@@ -1,7 +1,7 @@
 """Policies and control systems that can be made by name, and the agents that comparisons are made of.
 
-A policy is made for one network and maps a view to actions. It keeps nothing between calls, so that an environment gets
-the same action alone as in a batch.
+A policy is made for one network and maps a view to actions. An environment gets the same action alone as in a batch: a
+policy keeps nothing between calls or, if it learns from what it has seen, remembers each environment by itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pushpull.agents import cards, dual_index, heuristics, lost_sales_heuristics, lot_sizing, planning, reorder_systems
+from pushpull.agents import (
+    behaviour,
+    cards,
+    dual_index,
+    heuristics,
+    lost_sales_heuristics,
+    lot_sizing,
+    planning,
+    reorder_systems,
+)
 from pushpull.agents.ddmrp import ddmrp
 from pushpull.agents.drum_buffer_rope import drum_buffer_rope
 from pushpull.agents.sales_operations import SalesOperations
@@ -59,6 +68,7 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "dual_index": dual_index.DualIndex,
     "capped_dual_index": dual_index.CappedDualIndex,
     "tailored_base_surge": dual_index.TailoredBaseSurge,
+    "sterman": behaviour.Sterman,
     "mrp_lot_for_lot": lot_sizing.LotForLot,
     "mrp_silver_meal": lot_sizing.SilverMeal,
     "mrp_wagner_whitin": lot_sizing.WagnerWhitin,
@@ -93,7 +103,7 @@ AGENTS: dict[str, tuple[str, str | None]] = {
     "sales_operations": ("sales_operations", None),
     **{name: (name, None) for name in ("dlp_rolling", "dlp_shrinking", "mssp_rolling", "mssp_shrinking")},
     **{name: (name, None) for name in ("capped_base_stock", "constant_order", "myopic1", "myopic2")},
-    **{name: (name, None) for name in ("dual_index", "capped_dual_index", "tailored_base_surge")},
+    **{name: (name, None) for name in ("dual_index", "capped_dual_index", "tailored_base_surge", "sterman")},
     **{name: (name, ALL_PUSH) for name in ("mrp_lot_for_lot", "mrp_silver_meal", "mrp_wagner_whitin")},
     **{name: (name, ALL_PULL) for name in SYSTEMS},
 }

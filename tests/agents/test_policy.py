@@ -55,6 +55,10 @@ SUITS = {
     "capped_dual_index": "dual_sourcing",
     "tailored_base_surge": "dual_sourcing",
     "sales_operations": "electronics",
+    "sterman": "beer_game",
+    "mrp_lot_for_lot": "chain4",
+    "mrp_silver_meal": "chain4",
+    "mrp_wagner_whitin": "chain4",
 }
 
 
@@ -62,16 +66,17 @@ SUITS = {
 def test_parameters_that_are_none_are_derived(name):
     parameters = inspect.signature(POLICIES[name]).parameters.values()
     none = {own.name: None for own in parameters if own.default is None}
-    assert make_policy(name, SUITS.get(name, "chain4"), **none) is not None
+    network = load_network(SUITS.get(name, "chain4")).with_decoupling_point(AGENTS[name][1])
+    assert make_policy(name, network, **none) is not None
 
 
 @pytest.mark.parametrize("name", SUITS)
 def test_policies_play_where_they_suit(name):
     """A batch gets the actions that its environments get alone, and no flow of the period is refused."""
-    network = load_network(SUITS[name])
+    network = load_network(SUITS[name]).with_decoupling_point(AGENTS[name][1])
     policy = make_policy(name, network)
     batch = simulate(network, policy, 5, seed=0, periods=network.warm_up + 20)
-    (alone,) = (simulate(network, policy, 1, seed=4, periods=network.warm_up + 20),)
+    alone = simulate(network, policy, 1, seed=4, periods=network.warm_up + 20)
     assert batch["profit"].iloc[4] == alone["profit"].iloc[0]
     assert (batch["fill_rate"] > 0.3).all()
 
