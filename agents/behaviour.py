@@ -66,9 +66,9 @@ class Sterman:
         after = network.sequence.index("pull") > network.sequence.index("demand")
         for i, own in enumerate(network.sources_of):
             where = f"stages.{network.stage_names[i]}.sources"
-            if len(own) > 1:
+            j, *others = own
+            if others:
                 raise InputError(where, f"{len(own)} entries; {self.name} orders from one source per stage")
-            j = int(own[0])
             if network.modes[j] == "pull" and after and network.inputs[j] and not network.order_delays[j]:
                 raise InputError(
                     f"{where}[0].order_delay",
