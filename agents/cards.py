@@ -23,7 +23,7 @@ How many cards there are may be given. Otherwise they are `toyota_cards`: demand
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -356,43 +356,47 @@ def returning(view: View, levels: np.ndarray) -> np.ndarray:
 
     Orders precede demand, so what stages order and start follows from the view: from the market upstream, each stage
     is asked for what its users want and can start, and its market takes what is owed. What a user with several
-    inputs takes is not certain, nor is what one takes whose capacity is left to chance or shared.
+    inputs takes is not certain, nor is what one takes whose capacity is left to chance or shared: they may take what
+    they want from others, and count for nothing.
     """
     network = view.network
     there = view.on_hand + np.array([sum(view.pipeline[j][0] for j in own) for own in network.sources_of])
     threshold = levels + np.zeros_like(view.pending)
     position, order = view.inventory_position.copy(), np.zeros_like(view.pending)
-    starts, wants, shipped = np.zeros_like(order), np.zeros_like(order), np.zeros_like(there)
+    taken, wants, shipped = np.zeros_like(order), np.zeros_like(order), np.zeros_like(there)
     for i in reversed(network.stage_order):
-        # whoever wants something here has this input only
-        need = sum((units * wants[u] for u in network.users_of[i] for _, units in network.inputs[u]), 0.0 * there[i])
-        share = np.where(need > there[i], there[i] / np.where(need > 0, need, 1.0), 1.0)
-        for u in network.users_of[i]:
-            starts[u] = wants[u] * share
-            starts[u] = np.floor(starts[u] + 1e-9) if network.units == "integer" else starts[u]
-        left = there[i] - sum(units * starts[u] for u in network.users_of[i] for _, units in network.inputs[u])
+        left = there[i].copy()
+        for u, units in _rationed(network, i, there[i], wants):
+            left -= units
+            taken[u] = units if _is_certain(network, u) else 0.0
         shipped[i] = np.minimum(np.maximum(left, 0.0), view.backorders[i])
         (j,) = network.sources_of[i]
         source, compared = network.sources[j], position[i]
         if source.basis == "physical":
             loop = network.stages_over(i, source.over)
             for k in loop:
-                leaves = shipped[k] + sum(
-                    units * starts[u]
-                    for u in network.users_of[k]
-                    if network.source_stage[u] not in loop
-                    for _, units in network.inputs[u]
-                )
+                leaves = shipped[k] + sum(taken[u] for u in network.users_of[k] if network.source_stage[u] not in loop)
                 threshold[j] += float(network.requirements[i, k]) * leaves
             compared = physical_position(view, i, loop)
         order[j] = _order(network, j, threshold[j] - compared, view.period)
         if not network.order_delays[j]:
             for m, units in network.inputs[j]:
                 position[m] -= units * order[j]
-        if _is_certain(network, j):
-            due = view.pending[j] + (order[j] if not network.order_delays[j] else 0.0)
-            wants[j] = np.minimum(due, source.full_capacity)
+        due = view.pending[j] + (order[j] if not network.order_delays[j] else 0.0)
+        wants[j] = np.minimum(due, source.full_capacity)
     return threshold
+
+
+def _rationed(network: Network, i: int, there: np.ndarray, wants: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the users of stage i, and the units [B] that each takes of what is there if other inputs do not stop it."""
+    units = {u: dict(network.inputs[u])[i] for u in network.users_of[i]}
+    need = sum((units[u] * wants[u] for u in units), np.zeros_like(there))
+    share, left = np.where(need > there, there / np.where(need > 0, need, 1.0), 1.0), there.copy()
+    for u in units:
+        start = wants[u] * share if network.allocation == "proportional" else np.minimum(wants[u], left / units[u])
+        start = np.floor(start + 1e-9) if network.units == "integer" else start
+        left = left - units[u] * start
+        yield u, units[u] * start
 
 
 def _order(network: Network, j: int, distance: np.ndarray, period: np.ndarray) -> np.ndarray:

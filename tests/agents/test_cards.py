@@ -18,6 +18,7 @@ from pushpull.agents.cards import (
     raw_process_time,
     toyota_cards,
 )
+from pushpull.agents.replenishment import physical_position
 from pushpull.agents.system import System, Thresholds
 from pushpull.envs import InputError, Network, load_network, replay, simulate
 from pushpull.envs.boards import BOARDS, make_board, references
@@ -134,6 +135,48 @@ def test_no_loop_ever_holds_more_than_its_cards(make, sequence):
             held = np.sum([view.on_hand[names.index(k)] + view.in_process[names.index(k)] for k in over], axis=0)
             most = max(most, float(held.max()))
     assert most == 9  # cards are used, all of them, and no more
+
+
+def a_tree(allocation: str) -> Network:
+    """Return two parts, two of the first in a unit, that go into two products, where orders precede demand."""
+    poisson, cap = {"kind": "poisson", "mean": 3}, {"capacity": 5}
+    market = {"demand": poisson, "backorder_cost": 9}
+    return Network.from_dict(
+        {
+            "name": "tree",
+            "sequence": BEFORE,
+            "allocation": allocation,
+            "decoupling_point": "supply",
+            "horizon": 80,
+            "stages": {
+                "steel": {"sources": [{"lead_time": 2}]},
+                "frame": {"sources": [{"lead_time": 1, "inputs": {"steel": 2}}]},
+                "wheel": {"sources": [{"lead_time": 3, "capacity": 14}]},
+                "bike": {"sources": [{"lead_time": 1, "inputs": {"frame": 1, "wheel": 2}}], "market": market},
+                "plain": {"sources": [{"lead_time": 0, "inputs": {"frame": 1}, **cap}], "market": market},
+                "trike": {"sources": [{"lead_time": 1, "inputs": {"frame": 1}}], "market": market},
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize("allocation", ["proportional", "priority"])
+@pytest.mark.parametrize("make", [kanban, echelon_kanban])
+def test_cards_that_come_back_at_once_are_counted_once_in_trees(make, allocation):
+    """What surely leaves is counted before it does, and never more than that leaves."""
+    network = a_tree(allocation)
+    system = make(network, safety=0.1)
+    limits = levels_of(system.policy)
+    engine, most = Engine(system.network, 200, backend="numpy"), dict.fromkeys(limits, 0.0)
+    engine.reset(0)
+    while not engine.ended.all():
+        engine.step(np.asarray(system.policy.act(engine.view())))
+        view = engine.view()
+        for i, name in enumerate(network.stage_names):
+            (j,) = network.sources_of[i]
+            held = physical_position(view, i, system.network.stages_over(i, system.network.sources[j].over))
+            most[name] = max(most[name], float(held.max()))
+    assert most == limits
 
 
 # --- how they are related ---------------------------------------------------------------------------------------------
