@@ -50,7 +50,8 @@ class SalesOperations(DeterministicRolling):
     Parameters
     ----------
     network : Network
-        At least one source pushes, or is mixed: mixed ones release the plan, and pull what it leaves missing.
+        The chain. Mixed sources release the plan, and pull what it leaves missing; where everything pulls there is
+        nothing to plan, and this is `BaseStock`.
     review : int
         Periods from one plan to the next.
     frozen : int
@@ -69,7 +70,7 @@ class SalesOperations(DeterministicRolling):
     Raises
     ------
     InputError
-        For a network where everything pulls, and numbers out of range.
+        For numbers out of range.
     """
 
     def __init__(
@@ -89,8 +90,6 @@ class SalesOperations(DeterministicRolling):
             raise InputError(
                 "horizon", f"{horizon} is less than review and frozen, {least} periods; give at least that"
             )
-        if set(network.modes) == {"pull"}:
-            raise InputError("decoupling_point", "everything pulls, so there is nothing to plan; let a stage push")
         self._pull = BaseStock(network, service_level)
         self._safety = safety_stock(network, self.review, self.frozen, service_level)
         self._pushed = np.array([event == "push" for _, event in self._events])
@@ -104,6 +103,8 @@ class SalesOperations(DeterministicRolling):
 
     def act(self, view: View) -> np.ndarray:
         """Return actions [B, K] in units."""
+        if not self._pushed.any():
+            return self._pull.act(view)
         columns = self._pull.columns(view)
         columns |= {"quantity": np.stack([self._releases(view, which) for which in range(len(view.period))], axis=1)}
         actions = np.zeros((len(view.period), len(self._entries)))

@@ -121,6 +121,12 @@ def test_safety_stock_grows_with_the_time_that_plans_stand():
     assert sum(safety_stock(KNOWN, 4, 4)[0].values()) == 0
 
 
+def test_where_everything_pulls_it_is_base_stock():
+    network = load_network("chain4")
+    planned, pulled = (make_policy(name, network) for name in ("sales_operations", "base_stock"))
+    assert simulate(network, planned, 5, 0)["profit"].tolist() == simulate(network, pulled, 5, 0)["profit"].tolist()
+
+
 def test_environments_do_not_feel_each_other():
     policy = SalesOperations(CHANCE)
     together = simulate(CHANCE, policy, 5, seed=7)["profit"]
@@ -151,13 +157,6 @@ BAD = [
     ("no review", CHANCE, {"review": 0}, "review", "0 is out of range"),
     ("a part of a period", CHANCE, {"frozen": 1.5}, "frozen", "1.5 is not whole"),
     ("a horizon that is too short", CHANCE, {"horizon": 5}, "horizon", "5 is less than review and frozen, 6 periods"),
-    (
-        "nothing to plan",
-        load_network("chain4"),
-        {},
-        "decoupling_point",
-        "everything pulls, so there is nothing to plan",
-    ),
 ]
 
 
