@@ -100,7 +100,7 @@ def order_levels(
     InputError
         If a market states no demand, or if costs say nothing about service and `service_level` is not given.
     """
-    chain = Chain(network, _service_level("service_level", service_level), mixed)
+    chain = Chain(network, service_level, mixed)
     base_stock = installations(chain, echelons(chain))
     return in_basis(chain, *with_lots(chain, base_stock, economic_lots))
 
@@ -109,7 +109,7 @@ class Chain:
     """A network with what the formulas read again and again."""
 
     def __init__(self, network: Network, service_level: float | None, mixed: str):
-        self.network, self.service_level = network, service_level
+        self.network, self.service_level = network, _service_level("service_level", service_level)
         self.modes = tuple(mixed if mode == "mixed" else mode for mode in network.modes)
         self.services = services(network, self.modes)
         self.regular = regular_sources(network)

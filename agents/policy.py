@@ -21,6 +21,7 @@ from pushpull.agents import (
     lost_sales_heuristics,
     lot_sizing,
     planning,
+    quick_response,
     reorder_systems,
 )
 from pushpull.agents.ddmrp import ddmrp
@@ -69,6 +70,7 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "capped_dual_index": dual_index.CappedDualIndex,
     "tailored_base_surge": dual_index.TailoredBaseSurge,
     "sterman": behaviour.Sterman,
+    "quick_response": quick_response.QuickResponse,
     "mrp_lot_for_lot": lot_sizing.LotForLot,
     "mrp_silver_meal": lot_sizing.SilverMeal,
     "mrp_wagner_whitin": lot_sizing.WagnerWhitin,
@@ -86,6 +88,8 @@ SYSTEMS: dict[str, Callable[..., System]] = {
     "installation_base_stock": reorder_systems.installation_base_stock,
     "echelon_base_stock": reorder_systems.echelon_base_stock,
     "r_Q": reorder_systems.fixed_lots,
+    "mto_mts": reorder_systems.make_to_order_or_stock,
+    "vmi": reorder_systems.vendor_managed,
 }
 
 # An agent is a policy or a system, and where it decouples the chain; None: where the network says. Sources that state
@@ -103,7 +107,10 @@ AGENTS: dict[str, tuple[str, str | None]] = {
     "sales_operations": ("sales_operations", None),
     **{name: (name, None) for name in ("dlp_rolling", "dlp_shrinking", "mssp_rolling", "mssp_shrinking")},
     **{name: (name, None) for name in ("capped_base_stock", "constant_order", "myopic1", "myopic2")},
-    **{name: (name, None) for name in ("dual_index", "capped_dual_index", "tailored_base_surge", "sterman")},
+    **{
+        name: (name, None)
+        for name in ("dual_index", "capped_dual_index", "tailored_base_surge", "sterman", "quick_response")
+    },
     **{name: (name, ALL_PUSH) for name in ("mrp_lot_for_lot", "mrp_silver_meal", "mrp_wagner_whitin")},
     **{name: (name, ALL_PULL) for name in SYSTEMS},
 }

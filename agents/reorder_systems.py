@@ -7,6 +7,9 @@ system                       position                 orders
 `echelon_base_stock`         of the stage and all     what it lacks to S
                              downstream
 `fixed_lots` (``r_Q``)       of the stage             the fewest lots of Q that lift it above r, when it is at or below
+`make_to_order_or_stock`     of the stage             what it lacks to S, or to 0 where it is made to order
+(``mto_mts``)
+`vendor_managed` (``vmi``)   of the stage             up to Z when at or below z
 ============================ ======================== ================================================================
 
 Policy ``base_stock`` plays the bases that a network states, ``s_S`` orders up to S when the position is at or below s.
@@ -14,16 +17,16 @@ Policy ``base_stock`` plays the bases that a network states, ``s_S`` orders up t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pushpull.agents.heuristics import BaseStock
-from pushpull.agents.levels import Chain
-from pushpull.agents.system import System, by_stage, pulled
-from pushpull.envs.checks import InputError, number
-from pushpull.envs.network import Lot, Network
+from pushpull.agents.levels import Chain, order_levels
+from pushpull.agents.system import System, by_stage, pulled, whole
+from pushpull.envs.checks import InputError, number, suggest
+from pushpull.envs.network import Lot, Network, Source
 
 _LOT = number(above=0)
 
@@ -117,3 +120,76 @@ def economic_order_quantities(network: Network) -> dict[str, float]:
         lot = float(np.sqrt(squared * ((holding + penalty) / penalty if penalty > 0 else 1.0)))
         found[name] = max(1.0, float(np.rint(lot))) if network.units == "integer" else lot or 1.0
     return found
+
+
+def make_to_order_or_stock(
+    network: Network,
+    make_to_order: Sequence[str] | None = None,
+    service_level: float | None = None,
+    levels: Mapping[str, Any] | None = None,
+) -> System:
+    """Make some stages to order, with a level of 0, and the others to stock.
+
+    Soman, van Donk & Gaalman (2004), Combined make-to-order and make-to-stock in a food production system,
+    International Journal of Production Economics 90(2).
+
+    Parameters
+    ----------
+    network : Network
+        One source per stage.
+    make_to_order : sequence of str, optional
+        Stages that wait for orders. By default those whose customers tolerate a wait (`tolerance` of the market) of at
+        least the time it takes: a ratio of production to delivery time of at most 1.
+    service_level, levels : optional
+        As of `installation_base_stock`, for the stages that make to stock.
+    """
+    if make_to_order is None:
+        make_to_order = [
+            network.stage_names[i]
+            for i, market in network.markets.items()
+            if (market.tolerance or 0) >= max(replenishment_time(network.sources[j]) for j in network.sources_of[i])
+        ]
+    for name in make_to_order:
+        if name not in network.stages:
+            raise InputError("make_to_order", f"{name!r} is no stage; {suggest(name, network.stages)}")
+        if levels and name in levels:
+            raise InputError(f"levels.{name}", "is made to order; leave it out of one of them")
+    own = pulled(network, "mto_mts", {name: {"basis": "installation"} for name in network.stages})
+    return System(own, BaseStock(own, service_level, {**(levels or {}), **dict.fromkeys(make_to_order, 0.0)}))
+
+
+def replenishment_time(source: Source) -> int:
+    """Return the periods from an order to its units."""
+    return source.planned_lead_time + source.order_delay
+
+
+def vendor_managed(
+    network: Network, low: Mapping[str, float] | float | None = None, high: Mapping[str, float] | float | None = None
+) -> System:
+    """Let the vendor keep stocks between z and Z: up to Z when the position is at or below z, else nothing.
+
+    The band is what the parties agree on (Fry, Kapuscinski & Olsen 2001, Coordinating production and delivery under a
+    (z, Z)-type vendor-managed inventory contract, M&SOM 3(2)). Stages of no band keep their base-stock levels.
+
+    Parameters
+    ----------
+    network : Network
+        One source per stage.
+    low, high : mapping of str to float, or float, optional
+        z and Z by stage that sells, or one for all of them. By default z is mean demand until the next order can be
+        there, and Z the base-stock level, or what a period is expected to take above z if that is more.
+    """
+    sells = [network.stage_names[i] for i in network.markets]
+    bottom, top = by_stage("low", low, sells, number()), by_stage("high", high, sells, number())
+    base = pulled(network, "vmi", {})
+    levels, chain = order_levels(base), Chain(base, None, "pull")
+    for i in base.markets:
+        name, j = base.stage_names[i], base.sources_of[i][0]
+        mean, per_period = chain.moments(j)[0], chain.moments_per_period(j)[0]
+        bottom.setdefault(name, whole(base, mean))
+        top.setdefault(name, whole(base, max(float(levels.order_up_to[j]), bottom[name] + per_period)))
+        if top[name] < bottom[name]:
+            raise InputError(f"high.{name}", f"{top[name]:g} is below low, {bottom[name]:g}; give more")
+    lots = {name: {"lot": Lot(rule="s_S", gap=top[name] - bottom[name])} for name in sells}
+    own = pulled(network, "vmi", lots)
+    return System(own, BaseStock(own, levels=top))

@@ -44,6 +44,17 @@ def test_a_network_by_any_name():
         make_policy("base_stock", mapping)
 
 
+NEW_PRODUCT = {
+    "decoupling_point": "supply",
+    "stages": {
+        "shop": {
+            "holding_cost": 1,
+            "sources": [{"lead_time": 2}],
+            "market": {"demand": {"kind": "poisson", "mean": 9, "level_sd": 0.5}, "backorder_cost": 9},
+        }
+    },
+}
+
 # A network that suits each policy that does not suit all.
 SUITS = {
     "optimal": "lost_sales",
@@ -56,6 +67,7 @@ SUITS = {
     "tailored_base_surge": "dual_sourcing",
     "sales_operations": "electronics",
     "sterman": "beer_game",
+    "quick_response": NEW_PRODUCT,
     "mrp_lot_for_lot": "chain4",
     "mrp_silver_meal": "chain4",
     "mrp_wagner_whitin": "chain4",

@@ -105,6 +105,39 @@ def test_levels_that_are_all_given_need_no_costs():
         make_policy("base_stock", network)
 
 
+def test_what_is_made_to_order_keeps_nothing_and_what_is_made_to_stock_its_level():
+    system = make_agent("mto_mts", "chain4", make_to_order=["shop"], levels={"depot": 55})
+    levels = dict(zip(system.network.source_names, system.policy.rules.levels[1], strict=True))
+    assert (levels["shop"], levels["depot"]) == (0, 55)
+    stock = simulate(*system, 20, seed=0)
+    assert stock["stock.shop"].max() == 0 < stock["stock.depot"].min()
+
+
+def test_those_who_wait_long_enough_are_served_to_order():
+    settings = load_network("chain4").to_dict()
+    (wait,) = (source["lead_time"] for source in settings["stages"]["shop"]["sources"])
+    for tolerance, level in ((wait - 1, None), (wait, 0)):
+        settings["stages"]["shop"]["market"] |= {"tolerance": tolerance}
+        system = make_agent("mto_mts", settings)
+        found = dict(zip(system.network.source_names, system.policy.rules.levels[1], strict=True))["shop"]
+        assert (found == 0) == (level == 0)
+
+
+def test_a_vendor_orders_up_to_the_top_of_the_band_when_stock_is_at_its_bottom():
+    settings = shop().to_dict()
+    settings["stages"]["shop"]["initial_on_hand"] = 30
+    system = make_agent("vmi", settings, low=20, high=45)
+    engine = Engine(system.network, 64, backend="numpy")
+    engine.reset(0)
+    position, orders = engine.view().inventory_position[0], []
+    for _ in range(12):
+        engine.step(system.policy.act(engine.view()))
+        orders.append(engine.flows.order[0])
+        np.testing.assert_array_equal(orders[-1], np.where(position <= 20, 45 - position, 0))
+        position = engine.view().inventory_position[0]
+    assert np.any(orders)
+
+
 BAD = [
     # agent, network, parameters, what the error says
     ("r_Q", "chain4", {"quantity": 0}, "quantity: 0 is out of range; give a number above 0"),
@@ -112,6 +145,10 @@ BAD = [
     ("r_Q", "dual_sourcing", {}, "stages.stock.sources: 2 entries, but r_Q replenishes a stage in one way"),
     ("echelon_base_stock", "chain4", {"levels": {"shop": []}}, r"levels.shop: \[\] has 0 entries; give at least 1"),
     ("installation_base_stock", "chain4", {"levels": {"shop": "9"}}, "levels.shop: '9' is not a number"),
+    ("mto_mts", "chain4", {"make_to_order": ["shp"]}, "make_to_order: 'shp' is no stage; did you mean 'shop'"),
+    ("mto_mts", "chain4", {"make_to_order": ["shop"], "levels": {"shop": 4}}, "levels.shop: is made to order"),
+    ("vmi", "chain4", {"low": 20, "high": 10}, "high.shop: 10 is below low, 20; give more"),
+    ("vmi", "chain4", {"low": {"depot": 20}}, "low.depot: no such stage"),
     ("base_stock", "chain4", {"levels": {"shp": 9}}, "levels.shp: no source of this name; did you mean 'shop'"),
 ]
 
