@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pushpull.agents import (
+    assembly,
     behaviour,
     cards,
     dual_index,
@@ -69,6 +70,7 @@ POLICIES: dict[str, Callable[..., Policy]] = {
     "dual_index": dual_index.DualIndex,
     "capped_dual_index": dual_index.CappedDualIndex,
     "tailored_base_surge": dual_index.TailoredBaseSurge,
+    "balanced_base_stock": assembly.BalancedBaseStock,
     "sterman": behaviour.Sterman,
     "quick_response": quick_response.QuickResponse,
     "mrp_lot_for_lot": lot_sizing.LotForLot,

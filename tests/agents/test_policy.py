@@ -66,6 +66,7 @@ SUITS = {
     "capped_dual_index": "dual_sourcing",
     "tailored_base_surge": "dual_sourcing",
     "sales_operations": "electronics",
+    "balanced_base_stock": "assembly",
     "sterman": "beer_game",
     "quick_response": NEW_PRODUCT,
     "mrp_lot_for_lot": "chain4",

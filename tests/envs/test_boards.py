@@ -138,19 +138,6 @@ def test_firms_of_the_beer_game_cost_what_clark_and_scarf_say(board, row):
     assert_costs(network, Rules(network, levels), own["cost"], printed=0.005)
 
 
-class Balanced:
-    """Order a part up to its level, but no more than there will be of the slower part when it arrives."""
-
-    def __init__(self, part_1, part_2, product):
-        self.levels = part_1, part_2, product
-
-    def act(self, view):
-        downstream = view.on_hand[2] + view.in_process[2] - view.backorders[2]
-        near = view.on_hand[1] + view.pipeline[1][:2].sum(axis=0) + downstream
-        quick, slow, product = (np.full_like(near, level) for level in self.levels)
-        return np.stack([np.minimum(near, quick), slow, product], axis=1)
-
-
 def test_an_assembly_is_three_stocks_in_a_row_in_every_world():
     """Rosling (1989): the slow part alone, then both parts, then the product."""
     assembled, (row,) = boards.assembly(), references("assembly")["rows"]
@@ -174,7 +161,8 @@ def test_an_assembly_is_three_stocks_in_a_row_in_every_world():
             zip(["both.pull_threshold", "slow.pull_threshold", "product.pull_threshold"], levels.values(), strict=True)
         ),
     )
-    one, other = simulate(assembled, Balanced(**levels), 32, WORLD), simulate(in_a_row, policy, 32, WORLD)
+    balanced = make_policy("balanced_base_stock", assembled, levels=levels)
+    one, other = simulate(assembled, balanced, 32, WORLD), simulate(in_a_row, policy, 32, WORLD)
     for term in ("cost.backorder", "cost.holding"):  # the slow part waits a period later, so the first and last differ
         np.testing.assert_allclose(one[term], other[term], rtol=0, atol=0 if term == "cost.backorder" else 0.02)
     assert_costs(in_a_row, policy, row["optimal"])
