@@ -109,10 +109,8 @@ AGENTS: dict[str, tuple[str, str | None]] = {
     "sales_operations": ("sales_operations", None),
     **{name: (name, None) for name in ("dlp_rolling", "dlp_shrinking", "mssp_rolling", "mssp_shrinking")},
     **{name: (name, None) for name in ("capped_base_stock", "constant_order", "myopic1", "myopic2")},
-    **{
-        name: (name, None)
-        for name in ("dual_index", "capped_dual_index", "tailored_base_surge", "sterman", "quick_response")
-    },
+    **{name: (name, None) for name in ("dual_index", "capped_dual_index", "tailored_base_surge")},
+    **{name: (name, None) for name in ("balanced_base_stock", "sterman", "quick_response")},
     **{name: (name, ALL_PUSH) for name in ("mrp_lot_for_lot", "mrp_silver_meal", "mrp_wagner_whitin")},
     **{name: (name, ALL_PULL) for name in SYSTEMS},
 }
