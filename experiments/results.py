@@ -121,6 +121,6 @@ def with_interval(value: Estimate, sign: str = "") -> str:
     """Return a mean and half its interval, as tables show them."""
     if pd.isna(value.mean):
         return "-"
-    digits = 1 if abs(value.mean) < 1e4 else 0
-    half = "" if pd.isna(value.low) else f" ± {value.high - value.mean:,.{digits}f}"
-    return f"{value.mean:{sign},.{digits}f}{half}"
+    half = value.high - value.mean
+    digits = 0 if abs(value.mean) >= 1e4 else 3 if half < 0.1 else 1  # boards' costs differ in their thousandths
+    return f"{value.mean:{sign},.{digits}f}" + ("" if pd.isna(half) else f" ± {half:,.{digits}f}")
