@@ -7,7 +7,7 @@ vector a learning agent reads: named entries, finite bounds, in units or divided
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
@@ -86,6 +86,13 @@ class View:
         self.last_demand, self.forecast = last_demand, forecast
         self.booked = last_demand[:0] if booked is None else booked
         self._state, self._available, self._xp = state, available, xp
+
+    def converted(self, convert: Callable[[Array], Array], xp: Any) -> View:
+        """Return the same view with every array converted, say to tensors, and `xp` as their namespace."""
+        state = State(**{item.name: convert(getattr(self._state, item.name)) for item in fields(State)})
+        arrays = (self.last_demand, self.forecast, self._available, self.booked)
+        shown = [None if array is None else convert(array) for array in arrays]
+        return View(self.network, state, self.periods, self.seeds, *shown, xp=xp)
 
     @cached_property
     def pipeline(self) -> list[Array]:
@@ -184,6 +191,12 @@ def _market_scales(network: Network, stages: Iterable[int], periods: Sequence[in
     return np.repeat([scales[i] for i in stages], periods)
 
 
+def _set_up(view: View) -> Array:
+    """Return whether each resource is set up for each of its users, [rows, B]."""
+    rows = [view.setup[r] == j for r, users in enumerate(view.network.resource_users) for j in users]
+    return view._xp.stack(rows) if rows else view.setup
+
+
 def _horizon(network: Network) -> int:
     return max(market.forecast.horizon for market in network.markets.values())
 
@@ -229,10 +242,7 @@ BLOCKS: dict[str, Block] = {
             for j in users
         ],
         lambda network: np.ones(sum(map(len, network.resource_users))),
-        lambda view: np.reshape(
-            [view.setup[r] == j for r, users in enumerate(view.network.resource_users) for j in users],
-            (-1, len(view.period)),
-        ),
+        _set_up,
     ),
     "in_process": Block(_sources, _source_scale, lambda view: view.in_process),
     "pending": Block(_sources, _source_scale, lambda view: view.pending),

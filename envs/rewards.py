@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from pushpull.envs import bounds
 from pushpull.envs.checks import InputError, number, suggest
-from pushpull.envs.dynamics import Flows
+from pushpull.envs.dynamics import Array, Flows
 from pushpull.envs.network import COST_TERMS, Network
 
 PRESETS: dict[str, dict[str, float]] = {
@@ -37,11 +35,9 @@ def reward_weights(reward: str | Mapping[str, float]) -> dict[str, float]:
     return {term: float(number()(f"reward.{term}", weight)) for term, weight in reward.items()}
 
 
-def rewards(
-    weights: Mapping[str, float], costs: Mapping[str, np.ndarray], revenue: np.ndarray, flows: Flows
-) -> np.ndarray:
-    """Return the weighted sum of the period's terms, [B]."""
-    total = np.zeros_like(revenue)
+def rewards(weights: Mapping[str, float], costs: Mapping[str, Array], revenue: Array, flows: Flows) -> Array:
+    """Return the weighted sum of the period's terms, [B], as arrays or tensors."""
+    total = 0.0 * revenue
     for term, weight in weights.items():
         if term == "revenue":
             value = revenue

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import yaml
 
 from pushpull.agents.heuristic_search import kind_of
-from pushpull.envs.checks import InputError, suggest
+from pushpull.envs.checks import InputError, build, suggest
 from pushpull.envs.network import Network
 from pushpull.envs.simulate import Acts, simulate
 from pushpull.experiments.seeds import first_test_world, first_training_world
@@ -81,27 +83,73 @@ def learned_agent(
     **task: Any,
 ) -> Agent:
     """Train an agent in the worlds of a training seed; `task` holds reward, observation and periods."""
-    from pushpull.agents import sb3
+    from pushpull.agents import pathwise, sb3
 
-    assert settings.algorithm is not None and settings.steps is not None and settings.num_envs is not None
     network = network.with_decoupling_point(settings.decoupling_point)
+    learn = {**dict.fromkeys(sb3.ALGORITHMS, _learn_by_sb3), pathwise.ALGORITHM: _learn_pathwise}
     started = time.perf_counter()
     try:
-        policy = sb3.train(
-            network,
-            settings.algorithm,
-            settings.steps,
-            seed,
-            settings.num_envs,
-            settings.parameters,
-            first_training_world(seed, settings.num_envs),
-            progress=progress,
-            log_folder=log_folder,
-            **task,
-        )
+        if settings.algorithm not in learn:
+            raise InputError("algorithm", f"{settings.algorithm!r} is unknown; {suggest(settings.algorithm, learn)}")
+        policy = learn[settings.algorithm](network, settings, seed, progress, log_folder, task)
     except InputError as error:
         raise error.within(f"agent.{name}") from error
     return Agent(name, network, policy, seed, time.perf_counter() - started, boundary)
+
+
+def _learn_by_sb3(
+    network: Network, settings: AgentSettings, seed: int, progress: Any, log_folder: Path | None, task: dict[str, Any]
+) -> Acts:
+    from pushpull.agents import sb3
+
+    assert settings.algorithm is not None and settings.steps is not None and settings.num_envs is not None
+    return sb3.train(
+        network,
+        settings.algorithm,
+        settings.steps,
+        seed,
+        settings.num_envs,
+        settings.parameters,
+        first_training_world(seed, settings.num_envs),
+        progress=progress,
+        log_folder=log_folder,
+        **task,
+    )
+
+
+def _learn_pathwise(
+    network: Network, settings: AgentSettings, seed: int, progress: Any, log_folder: Path | None, task: dict[str, Any]
+) -> Acts:
+    from pushpull.agents import pathwise
+
+    for key in ("steps", "num_envs"):
+        if key in settings.parameters:
+            raise InputError(f"parameters.{key}", f"stands beside parameters; set {key}")
+    given = {**settings.parameters, "steps": settings.steps, "num_envs": settings.num_envs}
+    how: pathwise.PathwiseSettings = build(pathwise.PathwiseSettings, given, "parameters")
+    world = first_training_world(seed, how.worlds)
+    with _scalars(log_folder) as log:
+        return pathwise.train(network, how, seed, world, progress, log=log, **task)
+
+
+@contextmanager
+def _scalars(folder: Path | None) -> Iterator[Callable[[int, Mapping[str, float]], None] | None]:
+    """Give a function that writes named numbers of a step for TensorBoard, or None where no folder is given."""
+    if folder is None:
+        yield None
+        return
+    from tensorboard.summary import Writer
+
+    writer = Writer(str(folder))
+
+    def log(step: int, numbers: Mapping[str, float]) -> None:
+        for name, value in numbers.items():
+            writer.add_scalar(name, value, step)
+
+    try:
+        yield log
+    finally:
+        writer.close()
 
 
 def save_agent(agent: Agent, run: Path) -> None:
@@ -129,8 +177,6 @@ def save_heuristic(kind: str, numbers: Mapping[str, float], network: Network, ru
 
 def saved_agents(run: str | Path, network: Network) -> list[Agent]:
     """Read the learned and tuned agents of a run folder, to act on a network."""
-    from pushpull.agents.sb3 import LearnedPolicy
-
     agents = []
     for file in sorted((Path(run) / "models").glob("*/agent.yaml")):
         about = yaml.safe_load(file.read_text())
@@ -139,11 +185,21 @@ def saved_agents(run: str | Path, network: Network) -> list[Agent]:
             policy = kind_of(decoupled, about["heuristic"]).make(about["numbers"])
             agents.append(Agent(about["agent"], policy.network, policy))
             continue
-        policy = LearnedPolicy.load(file.parent, decoupled)
+        policy = _loaded(file.parent, decoupled)
         agents.append(Agent(about["agent"], decoupled, policy, about["training_seed"], about["training_seconds"]))
     if not agents:
         raise InputError("run", f"no model in {str(run)!r}; give the folder of a run that trained one")
     return agents
+
+
+def _loaded(folder: Path, network: Network) -> Acts:
+    """Read a learned policy by the algorithm that its ``policy.json`` names."""
+    from pushpull.agents import pathwise, sb3
+
+    file = folder / "policy.json"
+    learned = json.loads(file.read_text())["algorithm"] if file.is_file() else None
+    kind = pathwise.PathwisePolicy if learned == pathwise.ALGORITHM else sb3.LearnedPolicy
+    return kind.load(folder, network)
 
 
 def saved_network(run: str | Path) -> dict[str, Any]:

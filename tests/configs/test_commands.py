@@ -1,11 +1,13 @@
 """The configuration tree: every value is explained, every option composes, and agents mean what agents say."""
 
 import re
+from dataclasses import fields
 
 import pytest
 import yaml
 
 from pushpull.agents import AGENTS, POLICIES, SYSTEMS
+from pushpull.agents.pathwise import ALGORITHM, PathwiseSettings
 from pushpull.agents.sb3 import ALGORITHMS
 from pushpull.envs.checks import build
 from pushpull.envs.observations import BLOCKS
@@ -44,7 +46,16 @@ def test_agents_of_the_tree_are_the_agents_of_the_package():
         else:
             assert content["algorithm"] == path.stem
     assert found == AGENTS
-    assert {path.stem for path in (CONFIGS / "agent").glob("*.yaml")} == set(AGENTS) | set(ALGORITHMS)
+    assert {path.stem for path in (CONFIGS / "agent").glob("*.yaml")} == {*AGENTS, *ALGORITHMS, ALGORITHM}
+
+
+def test_the_file_of_the_pathwise_agent_holds_every_setting_with_its_default():
+    """Who trains from Python without settings trains like who types `pushpull train agent=pathwise`."""
+    content = yaml.safe_load((CONFIGS / "agent" / f"{ALGORITHM}.yaml").read_text())
+    size = {key: content[key] for key in ("steps", "num_envs")}
+    made = build(PathwiseSettings, {**content["parameters"], **size}, "parameters")
+    assert made == PathwiseSettings(**size)
+    assert {*content["parameters"], *size} == {item.name for item in fields(PathwiseSettings)}
 
 
 @pytest.mark.parametrize(("command", "group", "option"), OPTIONS)
