@@ -276,7 +276,14 @@ class Decider(nn.Module):
         rows = torch.cat([torch.as_tensor(BLOCKS[name].values(view)) for name in self.observation.blocks])
         outputs = self.layers(torch.clamp(rows.T * self.factors, self.low, self.high))
         actions = self._from_outputs(view, outputs)
-        return torch.stack([_rounded(action) if self.rounds else action for action in actions], dim=1)
+        if self.rounds:
+            actions = [_rounded(actions[k]) if self._counts_units(k) else actions[k] for k in range(len(actions))]
+        return torch.stack(actions, dim=1)
+
+    def _counts_units(self, k: int) -> bool:
+        """Whether entry k is a number of units: no intensity, and no threshold that never fires."""
+        column = self._space.entries[k][1]
+        return column != PROMOTION and (column != "threshold" or self.head == "base_stock")
 
     def _from_outputs(self, view: View, outputs: Tensor) -> list[Tensor]:
         """Return the K entries, [B] each, of outputs [B, K]."""

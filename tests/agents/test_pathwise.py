@@ -12,6 +12,7 @@ from pushpull.agents import make_policy, pathwise
 from pushpull.agents.optimal import solve
 from pushpull.agents.pathwise import Decider, PathwisePolicy, PathwiseSettings, train
 from pushpull.envs import InputError, Network, load_network, simulate
+from pushpull.envs.actions import ActionSpace
 from pushpull.envs.boards import lost_sales
 from pushpull.envs.engine import Engine
 from pushpull.envs.observations import BLOCKS, standard_blocks
@@ -261,6 +262,42 @@ def test_it_learns_on_networks_with_features(name):
     network = load_network(name)
     policy = train(network, SMALL | {"steps": 80, "num_envs": 2}, 0, WORLD)
     assert np.isfinite(simulate(network, policy, episodes=2, seed=0)["profit"]).all()
+
+
+@pytest.mark.parametrize("head", ["base_stock", "quantity"])
+def test_mixed_sources_are_pulled_or_pushed_by_the_head(head):
+    """In whole units and rounding from the first update on."""
+    network = Network.from_dict(CHAIN).with_decoupling_point("learned")
+    losses = []
+    policy = train(
+        network,
+        SMALL | {"head": head, "round_from": 0.0, "learning_rate": [0.1, 0.1]},
+        0,
+        WORLD,
+        log=lambda _, numbers: losses.append(numbers["train/loss"]),
+    )
+    assert np.isfinite(losses).all() and len(set(losses)) == 3
+    quantity, threshold = (policy.act(view_of(network))[:, first::2] for first in (0, 1))
+    if head == "base_stock":
+        assert (quantity == 0).all() and (threshold > 0).all()
+    else:
+        assert (quantity > 0).all() and (threshold == -np.inf).all()
+
+
+def test_rounding_leaves_intensities_alone():
+    network = load_network("marketing_channel")
+    assert network.units == "integer" and network.promoting
+    decider = Decider(network, standard_blocks(network), PathwiseSettings(steps=1, num_envs=1))
+    tensors = view_of(network).converted(lambda rows: torch.as_tensor(rows, dtype=torch.float64), xp)
+    free = decider(tensors)
+    decider.rounds = True
+    whole = decider(tensors)
+    promotions = np.array([name.endswith(".promotion") for name in ActionSpace(network).names])
+    assert torch.equal(whole[:, promotions], free[:, promotions]) and (free[:, promotions] > 0).all()
+    assert torch.equal(whole[:, ~promotions], free[:, ~promotions].round())
+    whole[:, ~promotions].sum().backward()
+    slopes = [layer.grad for layer in decider.parameters() if layer.grad is not None]
+    assert len(slopes) == 6 and all(slope.isfinite().all() and slope.abs().sum() > 0 for slope in slopes)
 
 
 def test_every_block_is_read_from_tensors():
