@@ -262,6 +262,7 @@ def smooth_cases(draw: st.DrawFn) -> tuple[Network, Plan]:
     rng = np.random.default_rng(0)
     for table in (plan.quantity, plan.threshold, plan.gap, plan.demand):
         table += rng.uniform(1e-4, 9e-4, table.shape)
+    plan.promotion[:] = 0.1 + 0.8 * plan.promotion  # nor does an intensity lie where it is clipped
     return network, plan
 
 
