@@ -27,6 +27,7 @@ from pushpull.agents.solution import (
     largest_order,
     only,
     order_actions,
+    received,
     waits_at_a_price,
     whole_demand,
 )
@@ -182,8 +183,7 @@ class PushPullLinePolicy:
         optimum, actions = self._optimum, np.empty((len(view.period), 2))
         place = view.period % len(optimum.pulls)
         push, pull = self._network.sources_of[self._supplier][0], self._network.sources_of[self._shop][0]
-        buffer = view.on_hand[self._supplier] + view.pipeline[push][0]
-        finished = view.on_hand[self._shop] + view.pipeline[pull][0] - view.backorders[self._shop]
+        buffer, finished = received(view, self._supplier, push), received(view, self._shop, pull)
         b = np.clip(buffer, 0, optimum.pulls.shape[1] - 1).astype(np.int64)
         i = np.clip(finished - optimum.lowest, 0, optimum.pulls.shape[2] - 1).astype(np.int64)
         actions[:, push] = order_actions(view, push, optimum.releases[place, b, i])

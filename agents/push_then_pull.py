@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pushpull.agents.solution import order_actions
+from pushpull.agents.solution import order_actions, received
 from pushpull.agents.stock_costs import backorder_costs
 from pushpull.agents.value_iteration import Converged, push_then_pull_sweep, relative_value_iteration
 from pushpull.envs.checks import InputError
@@ -112,15 +112,11 @@ class PushThenPullPolicy:
         optimum, actions = self._optimum, np.empty((len(view.period), 2))
         place = view.period % len(optimum.levels)
         push, pull = self._network.sources_of[self._supplier][0], self._network.sources_of[self._shop][0]
-        finished = view.on_hand[self._shop] + view.pipeline[pull][0] - view.backorders[self._shop]
+        buffer, finished = received(view, self._supplier, push), received(view, self._shop, pull)
         b, i, j = (
             np.clip(units, 0, most - 1).astype(np.int64)
             for units, most in zip(
-                (
-                    view.on_hand[self._supplier] + view.pipeline[push][0],
-                    finished - optimum.lowest,
-                    finished + view.pending[pull] - optimum.first,
-                ),
+                (buffer, finished - optimum.lowest, finished + view.pending[pull] - optimum.first),
                 optimum.levels.shape[1:],
                 strict=True,
             )

@@ -185,6 +185,11 @@ def must_decide_before_demand(network: Network) -> None:
             )
 
 
+def received(view: View, i: int, j: int) -> np.ndarray:
+    """Return the net stock [B] of stage i once what its source j has due is there."""
+    return view.on_hand[i] + view.pipeline[j][0] - view.backorders[i]
+
+
 def order_actions(view: View, j: int, quantity: np.ndarray) -> np.ndarray:
     """Return the action [B] that makes source j order a quantity now: itself, or the threshold above its position."""
     if view.network.modes[j] == "push":

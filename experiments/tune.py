@@ -8,6 +8,7 @@ What was found is saved like a learned agent: ``run=FOLDER`` of evaluate and sim
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ def main(settings: TuneSettings, console: Console) -> None:
     _optuna()
     network = settings.network.with_decoupling_point(settings.decoupling_point)
     kind = kind_of(network, settings.heuristic)
+    if network.units == "integer":
+        kind = replace(kind, start={name: float(round(value)) for name, value in kind.start.items()})
     depends = {key: value for key, value in settings.to_dict().items() if key not in FREE}
     label = f"{network.name}-{settings.heuristic}-seed{settings.seed}"
     folder = kept_folder(settings.folder, "tune", label, depends, settings.resume)
@@ -42,8 +45,7 @@ def main(settings: TuneSettings, console: Console) -> None:
         numbers = _search(settings, network, kind, folder, console)
     except (KeyboardInterrupt, Exception) as error:
         raise StoppedError(error, f"go on with resume={folder}") from error
-    starts = {name: float(round(value) if network.units == "integer" else value) for name, value in kind.start.items()}
-    found = {"tuned": numbers, "start": starts}
+    found = {"tuned": numbers, "start": dict(kind.start)}
     episodes = pd.concat(
         [
             play(_agent(name, kind.make(own)), settings.episodes, settings.world, settings.periods)
@@ -58,7 +60,7 @@ def main(settings: TuneSettings, console: Console) -> None:
     save_heuristic(settings.heuristic, numbers, network, folder)
     console.print(results.printed(table, f"{network.name}: {settings.heuristic} tuned, and where the search started"))
     for name, value in numbers.items():
-        console.print(f"{name}: {value:g} (start {starts[name]:g})", highlight=False)
+        console.print(f"{name}: {value:g} (start {kind.start[name]:g})", highlight=False)
     console.print(f"All of it is in {folder}", highlight=False, soft_wrap=True)
 
 
@@ -106,7 +108,7 @@ def _search(settings: TuneSettings, network: Network, kind: Kind, folder: Path, 
         tuple(map(float, trial.params.values())): trial.value for trial in study.trials if trial.value is not None
     }
     if not done:
-        study.enqueue_trial({name: round(start) if whole else start for name, start in kind.start.items()})
+        study.enqueue_trial({name: int(start) if whole else start for name, start in kind.start.items()})
     with training_bars(console) as bar:
         update = bar(f"{settings.heuristic} is tuned", settings.trials)
         for k in range(done, settings.trials):
